@@ -1,0 +1,81 @@
+// The words that rings, queues and channels share: how many threads stand on a side, what a ring is, and
+// what it may offer beyond that.
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+#include <utility>
+
+#include <kew/status.hpp>
+
+namespace kew::inline KEW_NAMESPACE {
+
+/// How many threads may be on a side of a ring at the same time.
+enum class cardinality : unsigned char { one, many };
+
+/// The capacity is an argument of the constructor, and the slots are on the heap.
+inline constexpr std::size_t dynamic_capacity = SIZE_MAX;
+
+namespace detail {
+
+template <class T>
+inline constexpr bool always_false = false;
+
+/// Instantiated by every ring: what an element must be.
+template <class T>
+struct element_requirements {
+  static_assert(!std::is_reference_v<T>, "kew: a ring holds objects, not references; use a pointer or std::reference_wrapper");
+  static_assert(std::is_object_v<T> && !std::is_array_v<T>, "kew: a ring holds objects; wrap an array in std::array");
+  static_assert(!std::is_const_v<T> && !std::is_volatile_v<T>, "kew: elements are moved out of a ring, so their type is not const or volatile");
+  static_assert(std::is_destructible_v<T>, "kew: elements are destroyed by the ring, so their type needs a public destructor");
+  static_assert(std::is_nothrow_destructible_v<T>, "kew: the destructor of an element must not throw");
+  static constexpr bool met = true;
+};
+
+}  // namespace detail
+
+/// What a blocking_queue and a channel need to know of a ring: non-waiting push and pop, and how full it
+/// is. A push that is not a success leaves its argument untouched; a `busy` ends as soon as some other
+/// thread finishes the call it is inside of.
+template <class R>
+concept ring = requires(R& r, const R& c, typename R::value_type&& value) {
+  { r.try_push(std::move(value)) } -> std::same_as<status>;
+  { r.try_pop() } -> std::same_as<result<typename R::value_type>>;
+  { c.capacity() } -> std::convertible_to<std::size_t>;
+  { c.size_approx() } -> std::convertible_to<std::size_t>;
+};
+
+/// Several threads may push. A ring that does not say so has one producer.
+template <class R>
+concept many_producers = requires { requires R::producers == cardinality::many; };
+
+/// Several threads may pop. A ring that does not say so has one consumer.
+template <class R>
+concept many_consumers = requires { requires R::consumers == cardinality::many; };
+
+/// After seal(), pushes answer `closed`, and so do pops once everything that was pushed has been popped.
+template <class R>
+concept sealable_ring = ring<R> && requires(R& r, const R& c) {
+  r.seal();
+  { c.is_sealed() } -> std::same_as<bool>;
+};
+
+/// Moves several elements at once.
+template <class R, class It>
+concept pushes_batches = requires(R& r, It first, std::size_t n) {
+  { r.try_push_n(first, n) } -> std::convertible_to<std::size_t>;
+};
+template <class R, class Out>
+concept pops_batches = requires(R& r, Out out, std::size_t n) {
+  { r.try_pop_n(out, n) } -> std::convertible_to<std::size_t>;
+};
+
+/// Shows an element in place.
+template <class R, class F>
+concept consumes_in_place = requires(R& r, F&& f) {
+  { r.try_consume(std::forward<F>(f)) } -> std::same_as<status>;
+};
+
+}  // namespace kew::inline KEW_NAMESPACE

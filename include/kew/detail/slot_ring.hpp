@@ -1,0 +1,423 @@
+// The algorithm under mpsc_ring, spmc_ring and mpmc_ring: a ring whose slots each say whose turn it is.
+//
+// Source     D. Vyukov, "Bounded MPMC queue", 1024cores.net, with three changes. A slot's state names its lap
+//            and whether it is filled, instead of a running number, so that capacity 1 works and no capacity
+//            needs a division. A side that finds its slot not ready asks the other side's counter, so that
+//            `full` and `empty` are facts and all else is `busy`. And the producers' counter carries two flags,
+//            `sealed` for closing and `held` for constructors that may throw.
+#pragma once
+
+#include <algorithm>
+#include <bit>
+#include <cstddef>
+#include <iterator>
+#include <limits>
+#include <memory>
+#include <type_traits>
+#include <utility>
+
+#include <kew/concepts.hpp>
+#include <kew/detail/cache_line.hpp>
+#include <kew/detail/slots.hpp>
+#include <kew/detail/sync.hpp>
+#include <kew/status.hpp>
+
+namespace kew::inline KEW_NAMESPACE::detail {
+
+/// Positions in the endless sequence of slots, each one word:
+///
+///     lap … | held | sealed or filled | index
+///
+/// A counter holds the position that its side comes to next. A slot's state is the position at which it can
+/// be filled, plus `filled` while it holds an element. Laps wrap round.
+template <class Index>
+class positions {
+ public:
+  explicit constexpr positions(std::size_t capacity) noexcept
+      : last_(static_cast<Index>(capacity - 1)), mask_(static_cast<Index>(std::bit_ceil(capacity) - 1)) {}
+
+  /// In a slot's state: it holds an element.
+  constexpr Index filled() const noexcept { return static_cast<Index>(mask_ + 1); }
+  /// In the producers' counter: nobody may push any more.
+  constexpr Index sealed() const noexcept { return filled(); }
+  /// In the producers' counter: one of them is constructing an element, and may yet fail to.
+  constexpr Index held() const noexcept { return static_cast<Index>(filled() << 1); }
+  constexpr Index lap() const noexcept { return static_cast<Index>(filled() << 2); }
+
+  constexpr std::size_t index(Index word) const noexcept { return static_cast<std::size_t>(word & mask_); }
+  constexpr Index without_flags(Index word) const noexcept { return static_cast<Index>(word & ~(sealed() | held())); }
+
+  constexpr Index next(Index position) const noexcept {
+    return static_cast<Index>(index(position) == last_ ? position - last_ + lap() : position + 1);
+  }
+  /// `n` positions on, `n` ≤ capacity.
+  constexpr Index next(Index position, std::size_t n) const noexcept {
+    const std::size_t to_end = capacity() - index(position);
+    return static_cast<Index>(n < to_end ? position + n : position + lap() + n - capacity());
+  }
+
+  /// How many elements lie between; 0 where the counters were read at different times and seem to have crossed.
+  constexpr std::size_t distance(Index popped, Index pushed) const noexcept {
+    const auto laps = static_cast<Index>(pushed - index(pushed) - popped + index(popped)) >> std::countr_zero(lap());
+    if (laps > 1) return 0;
+    const std::size_t size = static_cast<std::size_t>(laps) * capacity() + index(pushed) - index(popped);
+    return size <= capacity() ? size : 0;
+  }
+
+  constexpr std::size_t capacity() const noexcept { return std::size_t{last_} + 1; }
+
+  /// Leaves bits for the flags and for 4 laps.
+  static constexpr std::size_t most = std::size_t{1} << std::min(std::numeric_limits<Index>::digits - 4, std::numeric_limits<std::size_t>::digits - 4);
+
+ private:
+  Index last_;
+  Index mask_;
+};
+
+/// The position that a side comes to next, where the side is one thread.
+template <cardinality Threads, class Index>
+class alignas(cache_line) side_counter {
+ public:
+  explicit side_counter(Index start) noexcept : own_(start), published_(start) {}
+
+  Index position() const noexcept { return own_; }
+
+  /// Moves on from `position`.
+  bool claim(Index&, Index next) noexcept {
+    own_ = next;
+    published_.store(next, relaxed);  // only size_approx reads it; elements are handed over by their slots
+    return true;
+  }
+
+  /// For other threads.
+  Index seen() const noexcept { return published_.load(relaxed); }
+
+ private:
+  Index own_;
+  atomic<Index> published_;
+};
+
+/// … and where it is many: a position belongs to whoever moves the counter past it.
+template <class Index>
+class alignas(cache_line) side_counter<cardinality::many, Index> {
+ public:
+  explicit side_counter(Index start) noexcept : word_(start) {}
+
+  // Edge "claim": who reads a position also sees what its claimer had seen, of the other side's counter too.
+  Index position() const noexcept { return word_.load(acquire); }
+  Index seen() const noexcept { return word_.load(acquire); }
+
+  /// Moves on from `position`, unless somebody else has; then `position` is renewed.
+  bool claim(Index& position, Index next) noexcept {
+    // Edge "claim": passes on what this thread has seen, and takes over what the last claimer had.
+    return word_.compare_exchange_weak(position, next, acq_rel, acquire);
+  }
+
+  void set(Index flag) noexcept { word_.fetch_or(flag, acq_rel); }                              // Edge "claim"
+  void clear(Index flag) noexcept { word_.fetch_and(static_cast<Index>(~flag), acq_rel); }      // Edge "claim"
+  /// Moves on and keeps the flags as they are.
+  void advance(Index by) noexcept { word_.fetch_add(by, acq_rel); }                             // Edge "claim"
+
+ private:
+  atomic<Index> word_;
+};
+
+template <class T, cardinality Producers, cardinality Consumers, std::size_t Capacity, class Allocator, class Index>
+class slot_ring {
+  static_assert(element_requirements<T>::met);
+  static_assert(Producers == cardinality::many || Consumers == cardinality::many, "kew: one to one is spsc_ring");
+
+  static constexpr bool many_push = Producers == cardinality::many;
+  static constexpr bool many_pop = Consumers == cardinality::many;
+
+  /// A line to itself, so that neighbours can be filled and emptied at the same time.
+  struct alignas(std::max(cache_line, alignof(T))) slot {
+    explicit slot(Index first) noexcept : state(first) {}
+    ~slot() {}
+
+    atomic<Index> state;
+    union {
+      T element;
+    };
+  };
+  static_assert(sizeof(slot) <= sizeof(T) + 2 * std::max(cache_line, alignof(T)));
+
+ public:
+  using value_type = T;
+  static constexpr cardinality producers = Producers;
+  static constexpr cardinality consumers = Consumers;
+
+  slot_ring()
+    requires(Capacity != dynamic_capacity)
+      : slot_ring(before_overflow{0}) {}
+
+  explicit slot_ring(std::size_t capacity, const Allocator& allocator = {})
+    requires(Capacity == dynamic_capacity)
+      : slot_ring(before_overflow{0}, capacity, allocator) {}
+
+  template <class... A>
+  explicit slot_ring(before_overflow start, const A&... room)
+      : slots_(room...), positions_(slots_.size()), pushed_(first_position(start)), popped_(first_position(start)) {
+    for (std::size_t i = 0; i < capacity(); ++i) std::construct_at(slots_.data() + i, static_cast<Index>(first_position(start) + i));
+  }
+
+  slot_ring(const slot_ring&) = delete;
+  slot_ring& operator=(const slot_ring&) = delete;
+
+  ~slot_ring() {
+    if constexpr (!std::is_trivially_destructible_v<T>)
+      while (try_consume([](T&) noexcept {})) {
+      }
+  }
+
+  status try_push(const T& value) noexcept(std::is_nothrow_copy_constructible_v<T>) {
+    if constexpr (many_push && !std::is_nothrow_copy_constructible_v<T> && std::is_nothrow_move_constructible_v<T>) {
+      // Copied aside, so that no other producer has to wait for it; but not where there is no room anyway.
+      Index position = pushed_.position();
+      if (const status room = find_room(position); !room) return room;
+      return try_emplace(T(value));
+    } else {
+      return try_emplace(value);
+    }
+  }
+  status try_push(T&& value) noexcept(std::is_nothrow_move_constructible_v<T>) { return try_emplace(std::move(value)); }
+
+  template <class... A>
+  status try_emplace(A&&... arguments) noexcept(std::is_nothrow_constructible_v<T, A...>) {
+    Index position = pushed_.position();
+    for (;;) {
+      if (const status room = find_room(position); !room) return room;
+      slot& here = at(position);
+      if constexpr (!many_push) {
+        construct(here, std::forward<A>(arguments)...);
+        publish(here, position);
+        pushed_.claim(position, positions_.next(position));
+        return status::success;
+      } else if constexpr (std::is_nothrow_constructible_v<T, A...>) {
+        if (!pushed_.claim(position, positions_.next(position))) continue;
+        construct(here, std::forward<A>(arguments)...);
+        publish(here, position);
+        return status::success;
+      } else {
+        if (!pushed_.claim(position, hold(position))) continue;
+        holding counter{*this, position};
+        construct(here, std::forward<A>(arguments)...);
+        counter.advance(1);
+        publish(here, position);
+        return status::success;
+      }
+    }
+  }
+
+  template <std::input_iterator It>
+  std::size_t try_push_n(It first, std::size_t n) {
+    constexpr bool cannot_throw = std::is_nothrow_constructible_v<T, std::iter_reference_t<It>> &&
+                                  noexcept(*std::declval<It&>()) && noexcept(++std::declval<It&>());
+    if (n == 0) return 0;
+    Index position = pushed_.position();
+    for (;;) {
+      if (!find_room(position)) return 0;
+      const std::size_t run = run_of(position, n, 0);
+      if constexpr (!many_push) {
+        build(position, first, run);
+        pushed_.claim(position, positions_.next(position, run));
+        return run;
+      } else if constexpr (cannot_throw) {
+        if (!pushed_.claim(position, positions_.next(position, run))) continue;
+        build(position, first, run);
+        return run;
+      } else {
+        if (!pushed_.claim(position, hold(position))) continue;
+        holding counter{*this, position};
+        build(position, first, run, [&counter, run] { counter.advance(run); });
+        return run;
+      }
+    }
+  }
+
+  result<T> try_pop() noexcept(std::is_nothrow_move_constructible_v<T>) {
+    Index position = popped_.position();
+    if (const status item = claim_item(position); !item) return item;
+    const slot_release released{*this, position};
+    return result<T>(std::in_place, std::move(at(position).element));
+  }
+  status try_pop(T& out) noexcept(std::is_nothrow_move_assignable_v<T>) {
+    return try_consume([&out](T& value) { out = std::move(value); });
+  }
+
+  template <class F>
+  status try_consume(F&& f) noexcept(std::is_nothrow_invocable_v<F, T&>) {
+    Index position = popped_.position();
+    if (const status item = claim_item(position); !item) return item;
+    const slot_release released{*this, position};
+    std::forward<F>(f)(at(position).element);
+    return status::success;
+  }
+
+  template <class Out>
+  std::size_t try_pop_n(Out out, std::size_t n) {
+    constexpr bool cannot_throw = noexcept(*out = std::declval<T&&>()) && noexcept(++out);
+    const auto hand_out = [&out](T& value) noexcept(cannot_throw) {
+      *out = std::move(value);
+      ++out;
+    };
+    std::size_t count = 0;
+    if constexpr (many_pop && cannot_throw) {
+      Index position = popped_.position();
+      std::size_t run = 0;
+      do {
+        if (n == 0 || !find_item(position)) return 0;
+        run = run_of(position, n, positions_.filled());
+      } while (!popped_.claim(position, positions_.next(position, run)));
+      for (; count < run; ++count, position = positions_.next(position)) {
+        const slot_release released{*this, position};
+        hand_out(at(position).element);
+      }
+    } else {
+      // One claim an element: what was claimed before an exception would be lost.
+      while (count < n && try_consume(hand_out)) ++count;
+    }
+    return count;
+  }
+
+  /// From now on a push answers `closed`, and so does a pop once everything that was pushed is out. Any
+  /// thread, any number of times.
+  void seal() noexcept
+    requires many_push
+  {
+    pushed_.set(positions_.sealed());
+  }
+  bool is_sealed() const noexcept
+    requires many_push
+  {
+    return (pushed_.seen() & positions_.sealed()) != 0;
+  }
+
+  std::size_t capacity() const noexcept { return positions_.capacity(); }
+
+  std::size_t size_approx() const noexcept {
+    const Index pushed = positions_.without_flags(pushed_.seen());
+    return positions_.distance(popped_.seen(), pushed);
+  }
+
+ private:
+  slot& at(Index position) noexcept { return slots_.data()[positions_.index(position)]; }
+  Index first_position(before_overflow start) const noexcept { return static_cast<Index>(0 - start.laps * positions<Index>(slots_.size()).lap()); }
+  Index hold(Index position) const noexcept { return static_cast<Index>(position | positions_.held()); }
+
+  /// success: the slot at `position`, renewed if it had to be, is free.
+  status find_room(Index& position) noexcept {
+    for (;;) {
+      // Edge "slot": takes the slot that a consumer has emptied.
+      if (at(position).state.load(acquire) == position) [[likely]] return status::success;
+      if constexpr (many_push) {
+        if ((position & positions_.sealed()) != 0) return status::closed;
+        if ((position & positions_.held()) != 0) return status::busy;
+      }
+      // The consumers stand exactly one lap behind: so they did at the instant of this look, because the
+      // producers, at `position` before it, cannot have got past it.
+      if (many_pop && popped_.seen() == static_cast<Index>(position - positions_.lap())) return status::full;
+      if constexpr (many_push)
+        if (const Index now = pushed_.position(); now != position) {
+          position = now;
+          continue;
+        }
+      // A single consumer's pop takes place when it empties the slot; one of many has taken its position before.
+      return many_pop ? status::busy : status::full;
+    }
+  }
+
+  /// success: the slot at `position`, renewed if it had to be, is filled.
+  status find_item(Index& position) noexcept {
+    for (;;) {
+      // Edge "item": takes the slot that a producer has filled.
+      if (at(position).state.load(acquire) == (position | positions_.filled())) [[likely]] return status::success;
+      if constexpr (many_push)
+        if (const Index pushed = pushed_.seen(); positions_.without_flags(pushed) == position) {
+          if ((pushed & positions_.sealed()) == 0) return status::empty;
+          // The last push was under way when the ring was sealed, and may still succeed.
+          return (pushed & positions_.held()) != 0 ? status::busy : status::closed;
+        }
+      if constexpr (many_pop)
+        if (const Index now = popped_.position(); now != position) {
+          position = now;
+          continue;
+        }
+      // A single producer's push takes place when it fills the slot; one of many has taken its position before.
+      return many_push ? status::busy : status::empty;
+    }
+  }
+
+  status claim_item(Index& position) noexcept {
+    do {
+      if (const status item = find_item(position); !item) return item;
+    } while (!popped_.claim(position, positions_.next(position)));
+    return status::success;
+  }
+
+  /// How many slots from `position` on, up to `n`, are in the state of the first: free, or `filled`.
+  std::size_t run_of(Index position, std::size_t n, Index flag) noexcept {
+    n = std::min(n, capacity());
+    std::size_t run = 0;
+    do {
+      ++run;
+      position = positions_.next(position);
+      // Edge "slot", Edge "item": as in find_room and find_item.
+    } while (run < n && at(position).state.load(acquire) == (position | flag));
+    return run;
+  }
+
+  template <class... A>
+  void construct(slot& here, A&&... arguments) noexcept(std::is_nothrow_constructible_v<T, A...>) {
+    std::construct_at(std::addressof(here.element), std::forward<A>(arguments)...);
+  }
+
+  void publish(slot& here, Index position) noexcept {
+    here.state.store(static_cast<Index>(position | positions_.filled()), release);  // Edge "item": hands the element to a consumer.
+  }
+
+  /// Fills `n` slots, or none if an element throws. `built` is called in between.
+  template <class It, class Built = void (*)()>
+  void build(Index position, It& first, std::size_t n, Built built = [] {}) {
+    const auto place = [this, position](std::size_t i) { return std::addressof(at(positions_.next(position, i)).element); };
+    unfinished batch(place);
+    batch.build(first, n);
+    batch.keep();
+    built();
+    for (; n > 0; --n, position = positions_.next(position)) publish(at(position), position);
+  }
+
+  /// Keeps the other producers away while an element is constructed, without having moved the counter yet.
+  struct holding {
+    slot_ring& ring;
+    Index position;
+    bool advanced = false;
+
+    void advance(std::size_t n) noexcept {
+      ring.pushed_.advance(static_cast<Index>(ring.positions_.next(position, n) - ring.hold(position)));
+      advanced = true;
+    }
+    ~holding() {
+      if (!advanced) ring.pushed_.clear(ring.positions_.held());
+    }
+  };
+
+  /// Destroys the element and frees its slot on the way out, whichever way that is.
+  struct slot_release {
+    slot_ring& ring;
+    Index position;
+
+    ~slot_release() {
+      slot& here = ring.at(position);
+      std::destroy_at(std::addressof(here.element));
+      here.state.store(static_cast<Index>(position + ring.positions_.lap()), release);  // Edge "slot": hands it back.
+    }
+  };
+
+  slots<slot, Capacity, Allocator, positions<Index>::most> slots_;
+  positions<Index> positions_;
+  side_counter<Producers, Index> pushed_;
+  side_counter<Consumers, Index> popped_;
+};
+
+}  // namespace kew::inline KEW_NAMESPACE::detail
