@@ -1,0 +1,17 @@
+// The heap of a scenario: the same addresses in every execution, nothing used twice, and all of it
+// gone when an execution is abandoned half-way. The program's operator new comes here while an
+// execution runs.
+#pragma once
+
+#include <cstddef>
+
+namespace explorer::arena {
+
+/// Forgets everything that was allocated.
+void clear();
+/// Whether operator new takes memory from here.
+void open(bool on);
+/// Blocks that were allocated since clear() and not freed.
+int blocks_alive();
+
+}  // namespace explorer::arena

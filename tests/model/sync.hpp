@@ -1,0 +1,172 @@
+// The explorer's version of kew/detail/sync.hpp: same names, but every atomic, fence, wait and clock
+// belongs to the explorer. Build with KEW_SYNC_HEADER="model/sync.hpp".
+#pragma once
+
+#include "explorer.hpp"
+
+#include <atomic>
+#include <bit>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+#define KEW_NAMESPACE model
+#define KEW_FUTEX 1
+
+namespace kew::inline KEW_NAMESPACE::detail {
+
+inline constexpr auto relaxed = std::memory_order_relaxed;
+inline constexpr auto acquire = std::memory_order_acquire;
+inline constexpr auto release = std::memory_order_release;
+inline constexpr auto acq_rel = std::memory_order_acq_rel;
+inline constexpr auto seq_cst = std::memory_order_seq_cst;
+
+/// An atomic whose every operation is a step of the explorer. `where` is the line that calls it.
+template <class T>
+class alignas(sizeof(T) < 4 ? 4 : sizeof(T)) atomic {
+  static_assert(sizeof(T) <= 8 && std::is_trivially_copyable_v<T>);
+  using site = ::explorer::site;
+  using arithmetic = ::explorer::engine::arithmetic;
+
+ public:
+  using value_type = T;
+  static constexpr bool is_always_lock_free = true;
+
+  atomic() noexcept : atomic(T{}) {}
+  // NOLINTNEXTLINE: std::atomic converts as well.
+  atomic(T value) noexcept : at_(::explorer::engine::make_atomic(bits(value))) {}
+  atomic(const atomic&) = delete;
+  atomic& operator=(const atomic&) = delete;
+  ~atomic() { ::explorer::engine::destroy_atomic(at_); }
+
+  T load(std::memory_order order = seq_cst, site where = site::current()) const noexcept {
+    return value(::explorer::engine::load(at_, order, where));
+  }
+  void store(T to, std::memory_order order = seq_cst, site where = site::current()) noexcept {
+    ::explorer::engine::store(at_, bits(to), order, where);
+  }
+  T exchange(T to, std::memory_order order = seq_cst, site where = site::current()) noexcept {
+    return modify(arithmetic::exchange, bits(to), order, where);
+  }
+  T fetch_add(T by, std::memory_order order = seq_cst, site where = site::current()) noexcept
+    requires std::is_integral_v<T>
+  {
+    return modify(arithmetic::add, bits(by), order, where);
+  }
+  T fetch_sub(T by, std::memory_order order = seq_cst, site where = site::current()) noexcept
+    requires std::is_integral_v<T>
+  {
+    return modify(arithmetic::subtract, bits(by), order, where);
+  }
+  T fetch_or(T by, std::memory_order order = seq_cst, site where = site::current()) noexcept
+    requires std::is_integral_v<T>
+  {
+    return modify(arithmetic::bit_or, bits(by), order, where);
+  }
+  T fetch_and(T by, std::memory_order order = seq_cst, site where = site::current()) noexcept
+    requires std::is_integral_v<T>
+  {
+    return modify(arithmetic::bit_and, bits(by), order, where);
+  }
+  T fetch_xor(T by, std::memory_order order = seq_cst, site where = site::current()) noexcept
+    requires std::is_integral_v<T>
+  {
+    return modify(arithmetic::bit_xor, bits(by), order, where);
+  }
+
+  bool compare_exchange_weak(T& expected, T desired, std::memory_order order = seq_cst,
+                             site where = site::current()) noexcept {
+    return compare_exchange(expected, desired, {order, failing(order), false}, true, where);
+  }
+  bool compare_exchange_weak(T& expected, T desired, std::memory_order success, std::memory_order failure,
+                             site where = site::current()) noexcept {
+    return compare_exchange(expected, desired, {success, failure, true}, true, where);
+  }
+  bool compare_exchange_strong(T& expected, T desired, std::memory_order order = seq_cst,
+                               site where = site::current()) noexcept {
+    return compare_exchange(expected, desired, {order, failing(order), false}, false, where);
+  }
+  bool compare_exchange_strong(T& expected, T desired, std::memory_order success, std::memory_order failure,
+                               site where = site::current()) noexcept {
+    return compare_exchange(expected, desired, {success, failure, true}, false, where);
+  }
+
+  ::explorer::engine::location at() const noexcept { return at_; }
+
+ private:
+  static std::uint64_t bits(T value) noexcept {
+    if constexpr (std::is_pointer_v<T>)
+      return reinterpret_cast<std::uintptr_t>(value);
+    else
+      return static_cast<std::uint64_t>(value) & mask;
+  }
+  static T value(std::uint64_t bits) noexcept {
+    if constexpr (std::is_pointer_v<T>)
+      return reinterpret_cast<T>(static_cast<std::uintptr_t>(bits));
+    else
+      return static_cast<T>(bits);
+  }
+  static constexpr std::memory_order failing(std::memory_order order) noexcept {
+    return order == acq_rel ? acquire : order == release ? relaxed : order;
+  }
+  T modify(arithmetic how, std::uint64_t operand, std::memory_order order, const site& where) noexcept {
+    return value(::explorer::engine::modify(at_, how, operand, mask, order, where));
+  }
+  bool compare_exchange(T& expected, T desired, ::explorer::engine::exchange_orders orders, bool weak,
+                        const site& where) noexcept {
+    std::uint64_t seen = bits(expected);
+    const bool done = ::explorer::engine::compare_exchange(at_, seen, bits(desired), orders, weak, where);
+    expected = value(seen);
+    return done;
+  }
+
+  static constexpr std::uint64_t mask = ~std::uint64_t{0} >> (64 - 8 * sizeof(T));
+
+  ::explorer::engine::location at_;
+};
+
+/// The explorer's time: it stands still while threads run. Its points are of a type of their own, so that no
+/// code can compare them with the machine's time.
+struct clock {
+  using duration = std::chrono::nanoseconds;
+  using rep = duration::rep;
+  using period = duration::period;
+  using time_point = std::chrono::time_point<clock>;
+  static constexpr bool is_steady = true;
+  static time_point now() noexcept { return time_point(duration(::explorer::engine::now())); }
+};
+using time_point = clock::time_point;
+inline constexpr time_point never = time_point::max();
+inline time_point now() noexcept { return clock::now(); }
+
+inline void cpu_relax(::explorer::site where = ::explorer::site::current()) noexcept {
+  ::explorer::engine::relax(where);
+}
+inline void yield(::explorer::site where = ::explorer::site::current()) noexcept { ::explorer::engine::relax(where); }
+inline void nap(::explorer::site where = ::explorer::site::current()) noexcept { ::explorer::engine::relax(where); }
+
+inline void full_fence(::explorer::site where = ::explorer::site::current()) noexcept {
+  ::explorer::engine::fence(seq_cst, where);
+}
+inline void prepare_fences() noexcept {}
+inline void fence_light(::explorer::site where = ::explorer::site::current()) noexcept {
+  ::explorer::engine::light_fence(where);
+}
+inline bool fence_heavy(::explorer::site where = ::explorer::site::current()) noexcept {
+  ::explorer::engine::heavy_fence(where);
+  return true;
+}
+
+inline bool futex_wait(atomic<std::uint32_t>& word, std::uint32_t expected, time_point deadline,
+                       ::explorer::site where = ::explorer::site::current()) noexcept {
+  const std::int64_t until =
+      deadline == never ? ::explorer::engine::no_deadline : deadline.time_since_epoch().count();
+  return ::explorer::engine::futex_wait(word.at(), expected, until, where);
+}
+inline void futex_wake(atomic<std::uint32_t>& word, int count,
+                       ::explorer::site where = ::explorer::site::current()) noexcept {
+  ::explorer::engine::futex_wake(word.at(), count, where);
+}
+
+}  // namespace kew::inline KEW_NAMESPACE::detail
