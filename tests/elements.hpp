@@ -140,7 +140,8 @@ class throwing {
 
   /// The k-th step from now throws, k from 1 up; 0 for none.
   static void arm(int k) noexcept { countdown_ = k; }
-  static bool is_armed() noexcept { return countdown_ > 0; }
+  /// Throws no more, and says how far it was.
+  static int disarm() noexcept { return std::exchange(countdown_, 0); }
 
  private:
   static void step() {
