@@ -1,14 +1,28 @@
-// head
+// mpmc_ring: a bounded FIFO between any number of threads.
+//
+// Use it     where several threads push and several pop, or where it is not known how many will.
+// Not        where a side is known to be one thread: mpsc_ring, spmc_ring and, several times faster, spsc_ring.
+//            Where a thread should sleep until something comes: blocking_queue, channel.
+// Threads    everything: any number at a time.
+// Progress   pushes and pops are lock-free: each is repeated only where another one on its side has succeeded.
+//            None waits: a thread that is held up between taking its position and finishing with its slot makes
+//            the other side answer `busy` when it comes to that slot, and its own side a lap later. While an
+//            element is constructed by a constructor that may throw (try_emplace, try_push_n), other pushes
+//            answer `busy`; try_push never does that where T moves without throwing.
+// Ordering   linearizable; FIFO. `full` and `empty` are exact.
+// Source     D. Vyukov, "Bounded MPMC queue", 1024cores.net; see detail/slot_ring.hpp for what is different here.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 
+#include <kew/concepts.hpp>
 #include <kew/detail/slot_ring.hpp>
 
 namespace kew::inline KEW_NAMESPACE {
 
+/// Many producers, many consumers; its operations are those of detail::slot_ring.
 template <class T, std::size_t Capacity = dynamic_capacity, class Allocator = std::allocator<T>>
 class mpmc_ring
     : public detail::slot_ring<T, cardinality::many, cardinality::many, Capacity, Allocator, std::uint64_t> {

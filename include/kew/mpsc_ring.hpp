@@ -1,14 +1,29 @@
-// head
+// mpsc_ring: a bounded FIFO from many threads to one.
+//
+// Use it     where events from many threads meet in one: a logger, an actor's mailbox, a reducer.
+// Not        where two threads may pop (mpmc_ring), or where only one ever pushes (spsc_ring is several times
+//            faster). Where a thread should sleep until something comes: blocking_queue, channel.
+// Threads    try_push…, try_emplace, seal: any number at a time. try_pop…, try_consume: one at a time. capacity,
+//            size_approx, is_sealed: anyone.
+// Progress   a push is lock-free: it is repeated only where another producer has succeeded. A pop is wait-free.
+//            None waits: a producer that is held up between taking its position and filling its slot makes pops
+//            answer `busy` when they come to that slot, and pushes when they come round to it. While an element
+//            is constructed by a constructor that may throw (try_emplace, try_push_n), other pushes answer
+//            `busy`; try_push never does that where T moves without throwing.
+// Ordering   linearizable; FIFO. `full` and `empty` are exact.
+// Source     D. Vyukov, "Bounded MPMC queue", 1024cores.net; see detail/slot_ring.hpp for what is different here.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 
+#include <kew/concepts.hpp>
 #include <kew/detail/slot_ring.hpp>
 
 namespace kew::inline KEW_NAMESPACE {
 
+/// Many producers, one consumer; its operations are those of detail::slot_ring.
 template <class T, std::size_t Capacity = dynamic_capacity, class Allocator = std::allocator<T>>
 class mpsc_ring
     : public detail::slot_ring<T, cardinality::many, cardinality::one, Capacity, Allocator, std::uint64_t> {

@@ -1,14 +1,28 @@
-// head
+// spmc_ring: a bounded FIFO from one thread to many.
+//
+// Use it     where one thread hands out work: an acceptor and its workers, a reader and its parsers.
+// Not        where two threads may push (mpmc_ring), or where only one ever pops (spsc_ring is several times
+//            faster). Where a thread should sleep until something comes: blocking_queue, channel. It is no
+//            broadcast: each element goes to one consumer.
+// Threads    try_push…, try_emplace: one at a time. try_pop…, try_consume: any number at a time. capacity,
+//            size_approx: anyone.
+// Progress   a push is wait-free. A pop is lock-free: it is repeated only where another consumer has succeeded.
+//            None waits: a consumer that is held up between taking its position and emptying its slot (or in the
+//            function given to try_consume) makes pushes answer `busy` when they come round to that slot.
+// Ordering   linearizable; FIFO. `full` and `empty` are exact.
+// Source     D. Vyukov, "Bounded MPMC queue", 1024cores.net; see detail/slot_ring.hpp for what is different here.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 
+#include <kew/concepts.hpp>
 #include <kew/detail/slot_ring.hpp>
 
 namespace kew::inline KEW_NAMESPACE {
 
+/// One producer, many consumers; its operations are those of detail::slot_ring.
 template <class T, std::size_t Capacity = dynamic_capacity, class Allocator = std::allocator<T>>
 class spmc_ring
     : public detail::slot_ring<T, cardinality::one, cardinality::many, Capacity, Allocator, std::uint64_t> {

@@ -1,0 +1,12 @@
+// All of kew.
+#pragma once
+
+#include <kew/blocking_queue.hpp>
+#include <kew/channel.hpp>
+#include <kew/concepts.hpp>
+#include <kew/mpmc_ring.hpp>
+#include <kew/mpsc_ring.hpp>
+#include <kew/spmc_ring.hpp>
+#include <kew/spsc_ring.hpp>
+#include <kew/status.hpp>
+#include <kew/wait.hpp>

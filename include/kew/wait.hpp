@@ -1,0 +1,89 @@
+// How a thread waits in a blocking_queue or a channel: the last template parameter of both.
+//
+//   spin_wait       polls without pause. Shortest delay; burns a core; only where each thread has its own.
+//   yield_wait      polls, and offers the core to others in between. Burns what nobody else wants.
+//   park_wait       sleeps at once. No processor time while it waits; each wake-up costs the kernel's.
+//   adaptive_wait   polls for a few microseconds, then sleeps. The default.
+//
+// A policy is made anew for each wait and asked after each fruitless poll. The choice does not change what
+// a queue guarantees. With spin_wait and yield_wait on both sides nobody ever has to be woken, so a queue
+// with one of them does not even look whether somebody sleeps.
+#pragma once
+
+#include <concepts>
+
+#include <kew/detail/sync.hpp>
+
+namespace kew::inline KEW_NAMESPACE {
+
+/// `poll_again()` pauses as it likes and says true for another poll, false to sleep until a wake-up; `parks`
+/// says whether it can ever be false.
+template <class W>
+concept wait_policy = std::default_initializable<W> && requires(W wait) {
+  { W::parks } -> std::convertible_to<bool>;
+  { wait.poll_again() } noexcept -> std::same_as<bool>;
+};
+
+struct spin_wait {
+  static constexpr bool parks = false;
+  bool poll_again() noexcept {
+    detail::cpu_relax();
+    return true;
+  }
+};
+
+struct yield_wait {
+  static constexpr bool parks = false;
+  bool poll_again() noexcept {
+    detail::yield();
+    return true;
+  }
+};
+
+struct park_wait {
+  static constexpr bool parks = true;
+  bool poll_again() noexcept { return false; }
+};
+
+class adaptive_wait {
+ public:
+  static constexpr bool parks = true;
+  bool poll_again() noexcept {
+    if (polls_ == most_polls) return false;
+    ++polls_;
+    detail::cpu_relax();
+    return true;
+  }
+
+ private:
+  // About as long as a sleep and a wake-up would take: then waiting costs at most twice what the best
+  // choice in hindsight would have (A. Karlin et al., "Competitive snoopy caching", 1988).
+  static constexpr unsigned most_polls = 256;
+
+  unsigned polls_ = 0;
+};
+
+namespace detail {
+
+/// For a wait on another thread in the middle of its own call: nobody announces its end, but it ends soon,
+/// unless that thread has lost its core.
+class transient_wait {
+ public:
+  void pause() noexcept {
+    // Yields alone would never let a thread of lower real-time priority go on.
+    if (rounds_ < relaxes) cpu_relax();
+    else if (rounds_ < relaxes + yields) yield();
+    else nap();
+    if (rounds_ < relaxes + yields) ++rounds_;
+  }
+
+ private:
+  static constexpr unsigned relaxes = 32;
+  static constexpr unsigned yields = 256;
+
+  unsigned rounds_ = 0;
+};
+
+}  // namespace detail
+
+}  // namespace kew::inline KEW_NAMESPACE
