@@ -1,0 +1,2 @@
+#include <kew/spsc_ring.hpp>
+#include <kew/status.hpp>

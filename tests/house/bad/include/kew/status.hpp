@@ -1,0 +1,2 @@
+#include "detail/sync.hpp"
+#include <kew/blocking_queue.hpp>

@@ -1,0 +1,362 @@
+// Checks what the words of the house claim about the source: usage `house ROOT`, where ROOT has include/kew,
+// examples and README.md. Each finding is a line `file:line: what is wrong`; the exit status is 1 if there
+// is any. What is checked stands at each check_… function.
+#include <algorithm>
+#include <cctype>
+#include <cstddef>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <map>
+#include <regex>
+#include <set>
+#include <sstream>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+namespace {
+
+namespace fs = std::filesystem;
+
+/// The layers, lowest first. A header includes only what stands in a lower line.
+const std::vector<std::vector<std::string>> layers = {
+    {"detail/sync.hpp"},
+    {"detail/cache_line.hpp"},
+    {"status.hpp"},
+    {"concepts.hpp"},
+    {"detail/slots.hpp"},
+    {"detail/slot_ring.hpp"},
+    {"spsc_ring.hpp", "mpsc_ring.hpp", "spmc_ring.hpp", "mpmc_ring.hpp"},
+    {"detail/parking.hpp", "detail/push_gate.hpp", "wait.hpp"},
+    {"detail/limits.hpp", "detail/closable.hpp"},
+    {"blocking_queue.hpp"},
+    {"channel.hpp"},
+    {"kew.hpp"},
+};
+
+/// Only this header names the machine.
+const std::string seam = "detail/sync.hpp";
+
+/// What "the machine" is: atomics, fences, the futex, the pause instruction, the clock, and other means to
+/// wait for a thread.
+const std::regex machine(
+    R"(<(atomic|mutex|condition_variable|thread|semaphore|latch|barrier)>|<(linux|sys)/|<(sched|time|unistd|immintrin)\.h>|<ctime>)"
+    R"(|\bstd::(atomic\w*|memory_order\w*|mutex|condition_variable\w*|this_thread|thread|counting_semaphore|binary_semaphore|latch|barrier)\b)"
+    R"(|\b(__atomic_\w+|__sync_\w+|_mm_pause|__builtin_ia32_\w+|asm|__asm__|volatile|syscall|SYS_futex|FUTEX_\w+)\b)"
+    R"(|\b(sched_yield|nanosleep|clock_gettime|steady_clock|system_clock|high_resolution_clock)\b)");
+
+struct finding {
+  std::string file;
+  std::size_t line;
+  std::string text;
+};
+
+class report {
+ public:
+  void add(const std::string& file, std::size_t line, std::string text) { findings_.push_back({file, line, std::move(text)}); }
+
+  int print() {
+    std::ranges::sort(findings_, {}, [](const finding& f) { return std::tie(f.file, f.line, f.text); });
+    for (const finding& f : findings_) std::cout << f.file << ':' << f.line << ": " << f.text << '\n';
+    return findings_.empty() ? EXIT_SUCCESS : EXIT_FAILURE;
+  }
+
+ private:
+  std::vector<finding> findings_;
+};
+
+/// A source file, taken apart: what is code and what is comment, line by line. Strings count as neither.
+struct source {
+  std::string name;  // as in an include, without "kew/"
+  std::vector<std::string> raw;
+  std::vector<std::string> code;
+  std::vector<std::string> comment;
+
+  std::string path() const { return "include/kew/" + name; }
+
+  std::string joined() const {
+    std::string all;
+    for (const std::string& line : code) all += line + '\n';
+    return all;
+  }
+};
+
+std::string read(const fs::path& path) {
+  std::ifstream file(path);
+  if (!file) {
+    std::cerr << "house: cannot read " << path << '\n';
+    std::exit(2);
+  }
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream stream(text);
+  for (std::string line; std::getline(stream, line);) lines.push_back(line);
+  return lines;
+}
+
+source take_apart(std::string name, const std::string& text) {
+  source result{std::move(name), lines_of(text), {}, {}};
+  bool in_block_comment = false;
+  for (const std::string& line : result.raw) {
+    std::string code;
+    std::string comment;
+    for (std::size_t i = 0; i < line.size(); ++i) {
+      if (in_block_comment) {
+        comment += line[i];
+        if (line.compare(i, 2, "*/") == 0) {
+          in_block_comment = false;
+          ++i;
+        }
+      } else if (line.compare(i, 2, "//") == 0) {
+        comment += line.substr(i);
+        break;
+      } else if (line.compare(i, 2, "/*") == 0) {
+        in_block_comment = true;
+        ++i;
+      } else if (line[i] == '"' || (line[i] == '\'' && !(i > 0 && std::isalnum(static_cast<unsigned char>(line[i - 1]))))) {
+        const char quote = line[i];
+        code += quote;
+        for (++i; i < line.size() && line[i] != quote; ++i)
+          if (line[i] == '\\') ++i;
+        code += quote;
+      } else {
+        code += line[i];
+      }
+    }
+    result.code.push_back(code);
+    result.comment.push_back(comment);
+  }
+  return result;
+}
+
+std::vector<source> read_headers(const fs::path& root) {
+  std::vector<source> headers;
+  const fs::path directory = root / "include" / "kew";
+  for (const auto& entry : fs::recursive_directory_iterator(directory))
+    if (entry.is_regular_file())
+      headers.push_back(take_apart(fs::relative(entry.path(), directory).generic_string(), read(entry.path())));
+  return headers;
+}
+
+// ---- Includes point down --------------------------------------------------------------------------
+
+/// The number of the header's layer, or layers.size().
+std::size_t layer_of(const std::string& header) {
+  const auto holds = [&](const auto& layer) { return std::ranges::find(layer, header) != layer.end(); };
+  return static_cast<std::size_t>(std::ranges::find_if(layers, holds) - layers.begin());
+}
+
+/// Every header has a layer, and includes only headers of lower ones. The umbrella includes all others that
+/// are not details.
+void check_includes(const std::vector<source>& headers, report& to) {
+  static const std::regex include(R"(^\s*#\s*include\s*[<"](kew/)?([^>"]*)[>"])");
+  std::set<std::string> under_umbrella;
+  for (const source& header : headers) {
+    const std::size_t own = layer_of(header.name);
+    if (own == layers.size()) to.add(header.path(), 1, "has no layer");
+    for (std::size_t i = 0; i < header.raw.size(); ++i) {
+      std::smatch match;
+      if (!std::regex_search(header.raw[i], match, include)) continue;
+      const std::string target = match[2];
+      if (!match[1].matched) {
+        if (header.raw[i].find('"') != std::string::npos) to.add(header.path(), i + 1, "includes by a relative path: " + target);
+        continue;
+      }
+      if (header.name == "kew.hpp") under_umbrella.insert(target);
+      if (layer_of(target) >= own) to.add(header.path(), i + 1, "includes " + target + ", which does not stand below it");
+    }
+  }
+  for (const source& header : headers)
+    if (header.name != "kew.hpp" && !header.name.starts_with("detail/") && !under_umbrella.contains(header.name))
+      to.add("include/kew/kew.hpp", 1, "does not include " + header.name);
+}
+
+// ---- One seam to the machine -----------------------------------------------------------------------
+
+/// Atomics, fences, futex, pause and clock are named in the seam alone.
+void check_seam(const std::vector<source>& headers, report& to) {
+  for (const source& header : headers) {
+    if (header.name == seam) continue;
+    for (std::size_t i = 0; i < header.code.size(); ++i) {
+      std::smatch match;
+      if (std::regex_search(header.code[i], match, machine))
+        to.add(header.path(), i + 1, "names " + match.str() + ", which is for " + seam);
+    }
+  }
+}
+
+// ---- Every edge has both ends ----------------------------------------------------------------------
+
+struct ends {
+  bool releases = false;
+  bool acquires = false;
+  bool light = false;
+  bool heavy = false;
+
+  bool both() const { return (releases && acquires) || (light && heavy); }
+  void add(const ends& other) {
+    releases |= other.releases;
+    acquires |= other.acquires;
+    light |= other.light;
+    heavy |= other.heavy;
+  }
+};
+
+struct operation {
+  std::size_t first_line;
+  std::size_t last_line;
+  ends ends_here;
+};
+
+std::size_t line_at(const std::string& text, std::size_t place) {
+  return static_cast<std::size_t>(std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(place), '\n'));
+}
+
+std::size_t closing_parenthesis(const std::string& text, std::size_t open) {
+  int depth = 0;
+  for (std::size_t i = open; i < text.size(); ++i) {
+    if (text[i] == '(') ++depth;
+    if (text[i] == ')' && --depth == 0) return i;
+  }
+  return text.size() - 1;
+}
+
+/// The operations of a header that order something. One that names no order at all is a finding, because
+/// its order is seq_cst by default.
+std::vector<operation> ordering_operations(const source& header, report& to) {
+  static const std::regex call(
+      R"(\b(fence_light|fence_heavy)\s*(?=\()|[.>](load|store|exchange|compare_exchange_weak|compare_exchange_strong|fetch_\w+|test_and_set)\s*(?=\())");
+  static const std::regex order(R"([(,]\s*(?:detail::)?(relaxed|acquire|release|acq_rel|seq_cst)\s*(?=[,)]))");
+  const std::string text = header.joined();
+  std::vector<operation> operations;
+  for (std::sregex_iterator it(text.begin(), text.end(), call), none; it != none; ++it) {
+    const auto begin = static_cast<std::size_t>(it->position());
+    const std::size_t open = text.find('(', begin);
+    const std::size_t close = closing_parenthesis(text, open);
+    operation found{line_at(text, begin), line_at(text, close), {}};
+    if ((*it)[1].matched) {
+      (it->str(1) == "fence_light" ? found.ends_here.light : found.ends_here.heavy) = true;
+      operations.push_back(found);
+      continue;
+    }
+    const std::string name = it->str(2);
+    const std::string arguments = text.substr(open, close - open + 1);
+    std::vector<std::string> orders;
+    for (std::sregex_iterator o(arguments.begin(), arguments.end(), order); o != none; ++o) orders.push_back(o->str(1));
+    if (orders.empty()) {
+      to.add(header.path(), found.first_line + 1, name + " does not say its memory order");
+      continue;
+    }
+    for (const std::string& o : orders) {
+      found.ends_here.acquires |= o == "acquire" || o == "acq_rel" || (o == "seq_cst" && name != "store");
+      found.ends_here.releases |= o == "release" || o == "acq_rel" || (o == "seq_cst" && name != "load");
+    }
+    if (found.ends_here.acquires || found.ends_here.releases) operations.push_back(found);
+  }
+  return operations;
+}
+
+bool only_comment(const source& header, std::size_t line) {
+  return !header.comment[line].empty() && header.code[line].find_first_not_of(" \t") == std::string::npos;
+}
+
+/// Where the comment stands that speaks of an operation: on its own lines, else the nearest one above.
+/// Empty if there is none.
+std::vector<std::size_t> comment_lines_of(const source& header, const operation& op) {
+  std::vector<std::size_t> lines;
+  for (std::size_t i = op.first_line; i <= op.last_line; ++i)
+    if (!header.comment[i].empty()) lines.push_back(i);
+  if (!lines.empty()) return lines;
+  std::size_t line = op.first_line;
+  while (line > 0 && header.comment[line - 1].empty()) --line;
+  if (line == 0) return {};
+  lines.push_back(--line);
+  if (only_comment(header, line))
+    while (line > 0 && only_comment(header, line - 1)) lines.push_back(--line);
+  std::ranges::sort(lines);
+  return lines;
+}
+
+/// Every operation that orders something names its edge in a comment; every edge has both ends; and no
+/// comment names an edge where no operation is.
+void check_edges(const std::vector<source>& headers, report& to) {
+  static const std::regex edge(R"(Edge "([^"]*)\")");
+  struct use {
+    ends ends_here;
+    std::size_t line = 0;
+  };
+  std::map<std::string, std::map<std::string, use>> edges;  // name → header → what it has of it
+
+  for (const source& header : headers) {
+    if (header.name == seam) continue;
+    std::set<std::size_t> spoken_for;
+    for (const operation& op : ordering_operations(header, to)) {
+      std::string comment;
+      for (const std::size_t line : comment_lines_of(header, op)) {
+        comment += header.comment[line] + '\n';
+        spoken_for.insert(line);
+      }
+      std::sregex_iterator name(comment.begin(), comment.end(), edge);
+      const std::sregex_iterator none;
+      if (name == none) to.add(header.path(), op.first_line + 1, "orders memory, and no comment names its edge");
+      for (; name != none; ++name) {
+        use& here = edges[name->str(1)][header.name];
+        if (here.line == 0) here.line = op.first_line + 1;
+        here.ends_here.add(op.ends_here);
+      }
+    }
+    for (std::size_t i = 0; i < header.comment.size(); ++i)
+      if (std::regex_search(header.comment[i], edge) && !spoken_for.contains(i))
+        to.add(header.path(), i + 1, "names an edge, but there is no operation that orders memory");
+  }
+
+  for (const auto& [name, uses] : edges) {
+    // A header that has both ends is whole in itself, and lends none of them to others.
+    ends across;
+    for (const auto& [header, here] : uses)
+      if (!here.ends_here.both()) across.add(here.ends_here);
+    for (const auto& [header, here] : uses)
+      if (!here.ends_here.both() && !across.both()) to.add("include/kew/" + header, here.line, "edge \"" + name + "\" has only one end");
+  }
+}
+
+// ---- The README ------------------------------------------------------------------------------------
+
+/// The first C++ of the README is the hello example, to the letter.
+void check_readme(const fs::path& root, report& to) {
+  const std::string readme = read(root / "README.md");
+  const std::string opening = "```cpp\n";
+  const std::size_t begin = readme.find(opening);
+  const std::size_t end = begin == std::string::npos ? begin : readme.find("```", begin + opening.size());
+  if (end == std::string::npos) {
+    to.add("README.md", 1, "has no C++ example");
+    return;
+  }
+  const std::string snippet = readme.substr(begin + opening.size(), end - begin - opening.size());
+  if (snippet != read(root / "examples" / "01_hello.cpp"))
+    to.add("README.md", line_at(readme, begin) + 1, "the example is not examples/01_hello.cpp");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 2) {
+    std::cerr << "usage: house ROOT\n";
+    return 2;
+  }
+  const fs::path root = argv[1];
+  const std::vector<source> headers = read_headers(root);
+  report to;
+  check_includes(headers, to);
+  check_seam(headers, to);
+  check_edges(headers, to);
+  check_readme(root, to);
+  return to.print();
+}
