@@ -21,7 +21,7 @@ int main() {
   int finished = 0;
 
   std::jthread listener([&](std::stop_token stop) {
-    while (requests.push(accepted, stop)) ++accepted;  // ends also when it was waiting for room
+    while (!stop.stop_requested() && requests.push(accepted, stop)) ++accepted;  // the wait ends too
   });
   std::jthread worker([&] {
     while (auto request = requests.pop())

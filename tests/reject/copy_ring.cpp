@@ -1,0 +1,9 @@
+// rejected: deleted
+#include <kew/mpmc_ring.hpp>
+
+int main() {
+  kew::mpmc_ring<int> ring(1);
+#ifndef KEW_ACCEPT
+  kew::mpmc_ring<int> copied = ring;
+#endif
+}

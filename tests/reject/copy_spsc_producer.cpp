@@ -1,0 +1,10 @@
+// rejected: the ring allows one producer
+#include <kew/channel.hpp>
+
+int main() {
+  auto [tx, rx] = kew::make_spsc_channel<int>(1);
+  auto moved = std::move(tx);
+#ifndef KEW_ACCEPT
+  auto copied = moved;
+#endif
+}
