@@ -8,9 +8,17 @@
 
 namespace explorer {
 
+/// What a probe can be asked to be made of, to have its constructor fail.
+struct nothing_good {};
+struct refusal {};
+
 class probe {
  public:
   explicit probe(int value) : value_(value) { begin_life(); }
+  [[noreturn]] explicit probe(nothing_good) : value_(0) {
+    engine::plain_write(this, "construction of an element");
+    throw refusal();
+  }
   probe(const probe& other) : value_(other.value()) { begin_life(); }
   probe(probe&& other) noexcept : value_(other.take()) { begin_life(); }
   probe& operator=(const probe& other) {

@@ -1,0 +1,141 @@
+#include "scenario.hpp"
+
+#include <kew/mpmc_ring.hpp>
+#include <kew/mpsc_ring.hpp>
+#include <kew/spmc_ring.hpp>
+
+#include <cstdint>
+#include <memory>
+
+namespace scenarios {
+namespace {
+
+using kew::cardinality;
+using kew::detail::before_overflow;
+
+constexpr std::allocator<char> room;
+constexpr auto one = cardinality::one;
+constexpr auto many = cardinality::many;
+
+template <cardinality Producers, cardinality Consumers, class Index = std::uint8_t>
+using ring = kew::detail::slot_ring<probe, Producers, Consumers, kew::dynamic_capacity, std::allocator<probe>, Index>;
+
+/// `inside` elements are in the ring when the threads begin, and the counters overflow soon.
+template <class Ring, precedence Order, int Capacity, int Inside, class... Thread>
+void threads() {
+  watched<Ring> queue(Order, Capacity, before_overflow{1}, std::size_t{Capacity}, room);
+  for (int i = 0; i < Inside; ++i) static_cast<void>(queue.push_move());
+  together([&] { Thread::run(queue); }...);
+  queue.finish();
+}
+
+template <class Ring, class... Thread>
+void destruction_with_elements_inside() {
+  watched<Ring> queue(precedence::happens_before, 2, before_overflow{1}, std::size_t{2}, room);
+  together([&] { Thread::run(queue); }...);
+  queue.finish(false);
+}
+
+/// Seals the ring, and looks whether it is sealed, by the names that a queue has for it.
+template <class Ring>
+class closing : public Ring {
+ public:
+  using Ring::Ring;
+  void close() noexcept { Ring::seal(); }
+  bool is_closed() const noexcept { return Ring::is_sealed(); }
+};
+
+template <class Ring>
+struct adder {
+  std::vector<scenario>& all;
+  std::string name;
+
+  template <precedence Order, int Capacity, int Inside, class... Thread>
+  void one_order(const char* what) {
+    all.push_back({name + ": " + what + (Order == precedence::real_time ? ", real time" : ""),
+                   threads<Ring, Order, Capacity, Inside, Thread...>, static_cast<int>(sizeof...(Thread))});
+  }
+  template <int Capacity, int Inside, class... Thread>
+  void add(const char* what) {
+    one_order<precedence::happens_before, Capacity, Inside, Thread...>(what);
+    one_order<precedence::real_time, Capacity, Inside, Thread...>(what);
+  }
+};
+
+/// What one producer and one consumer can do to each other, on any of the rings.
+template <class Ring>
+void add_pairs(std::vector<scenario>& all, const char* name) {
+  adder<Ring> to{all, name};
+  to.template add<1, 0, does<push_move, push_move, push_move>, does<pop_value, pop_value, pop_value>>("push and pop, capacity 1");
+  to.template add<2, 1, does<push_copy, push_move, push_copy, push_move>, does<pop_value, pop_into, consume, pop_value>>("push and pop, capacity 2");
+  to.template add<3, 2, does<push_move, push_copy, push_move, push_move>, does<pop_value, pop_value, pop_value, pop_value, pop_value>>("push and pop, capacity 3");
+  to.template add<1, 1, does<push_copy, push_copy, push_copy>, does<pop_into, pop_into, pop_into>>("push and pop into");
+  to.template add<1, 0, does<push_move, push_copy, push_move>, does<consume, consume, consume>>("push and consume");
+  to.template add<2, 1, does<push_move, push_move, push_move>, does<pop_two, pop_two, pop_two>>("push and batches out");
+  to.template add<1, 0, does<emplace, emplace, emplace>, does<pop_value, pop_value, pop_value>>("emplace and pop");
+  to.template add<2, 2, does<emplace, emplace, emplace>, does<consume, pop_two, consume>>("emplace, consume and batches out");
+  to.template add<1, 0, does<emplace_in_vain, emplace, emplace_in_vain, emplace>, does<pop_value, consume, pop_value>>("a constructor that throws");
+  to.template add<2, 0, does<push_two, push_two, push_two>, does<pop_value, pop_into, consume, pop_value>>("batches in and pop");
+  to.template add<3, 2, does<push_two, push_three, push_two>, does<pop_two, pop_three, pop_two>>("batches in and out");
+  to.template add<2, 1, does<push_move, push_move, push_move>, does<pop_value, pop_value>, does<look, look>>("size while pushing and popping");
+  to.template add<2, 2, does<push_two, push_two>, does<pop_two, pop_two>, does<look, look>>("size while batches come and go");
+  all.push_back({std::string(name) + ": destruction with elements inside",
+                 destruction_with_elements_inside<Ring, does<push_copy, push_move, emplace, push_two>, does<pop_value, consume, pop_into>>, 2});
+}
+
+template <class Ring>
+void add_many_producers(std::vector<scenario>& all, const char* name) {
+  adder<Ring> to{all, name};
+  to.template add<1, 0, does<push_move, push_move>, does<push_move, push_move>, does<pop_value, pop_value, pop_value>>("two producers and a consumer, capacity 1");
+  to.template add<2, 1, does<push_move, push_copy>, does<push_copy, push_move>, does<pop_value, pop_into, consume>>("two producers and a consumer, capacity 2");
+  to.template add<1, 0, does<push_move, push_move>, does<push_copy, push_copy>>("push and push");
+  to.template add<2, 1, does<emplace, emplace>, does<emplace, emplace>, does<pop_value, pop_value>>("emplace, emplace and pop");
+  to.template add<2, 0, does<emplace, emplace>, does<push_move, push_move>, does<pop_value, pop_value>>("emplace, push and pop");
+  to.template add<1, 0, does<emplace_in_vain, emplace>, does<emplace, push_move>, does<pop_value, pop_value>>("a constructor that throws among producers");
+  to.template add<3, 2, does<push_two, push_two>, does<push_two, push_move>, does<pop_two, pop_two>>("batches of two producers");
+  to.template add<2, 1, does<push_two, push_move>, does<emplace, push_two>, does<pop_value, pop_value, pop_value>>("batches among single pushes");
+}
+
+template <class Ring>
+void add_many_consumers(std::vector<scenario>& all, const char* name) {
+  adder<Ring> to{all, name};
+  to.template add<1, 1, does<push_move, push_move, push_move>, does<pop_value, pop_value>, does<pop_value, pop_value>>("a producer and two consumers, capacity 1");
+  to.template add<2, 2, does<push_copy, push_move, push_copy>, does<pop_value, consume>, does<pop_into, pop_value>>("a producer and two consumers, capacity 2");
+  to.template add<2, 2, does<pop_value, pop_value>, does<consume, consume>>("pop and pop");
+  to.template add<3, 3, does<push_two, push_two>, does<pop_two, pop_two>, does<pop_two, pop_value>>("batches of two consumers");
+  to.template add<2, 2, does<push_move, push_move>, does<pop_two, pop_two>, does<pop_two, consume>>("batches among single pops");
+}
+
+template <class Ring>
+void add_sealing(std::vector<scenario>& all, const char* name) {
+  adder<closing<Ring>> to{all, name};
+  to.template add<2, 1, does<push_move, push_move, push_move>, does<close>, does<pop_value, pop_value, pop_value>>("push, close and pop");
+  to.template add<1, 0, does<push_move, push_move>, does<close, pop_value, pop_value>>("push, and close before pop");
+  to.template add<2, 1, does<emplace, emplace>, does<close>, does<pop_value, pop_value, pop_value>>("emplace, close and pop");
+  to.template add<1, 0, does<emplace_in_vain, emplace>, does<close>, does<pop_value, pop_value>>("a constructor that throws, close and pop");
+  to.template add<2, 1, does<push_two, push_two>, does<close, close>, does<pop_two, pop_value>>("batches, close and pop");
+  to.template add<1, 1, does<push_copy, look_closed>, does<look_closed, close>, does<look_closed, pop_value>>("close, and looks at it");
+}
+
+}  // namespace
+
+std::vector<scenario> of_slot_rings() {
+  std::vector<scenario> all;
+  add_pairs<ring<many, many>>(all, "mpmc_ring");
+  add_pairs<ring<many, one>>(all, "mpsc_ring");
+  add_pairs<ring<one, many>>(all, "spmc_ring");
+  add_many_producers<ring<many, many>>(all, "mpmc_ring");
+  add_many_producers<ring<many, one>>(all, "mpsc_ring");
+  add_many_consumers<ring<many, many>>(all, "mpmc_ring");
+  add_many_consumers<ring<one, many>>(all, "spmc_ring");
+  add_sealing<ring<many, many>>(all, "mpmc_ring");
+  add_sealing<ring<many, one>>(all, "mpsc_ring");
+  adder<ring<many, many>> to{all, "mpmc_ring"};
+  to.add<1, 0, does<push_move, push_move>, does<push_move, push_move>, does<pop_value, pop_value>, does<pop_value, pop_value>>("two producers and two consumers, capacity 1");
+  to.add<2, 1, does<push_move, push_copy>, does<emplace, push_move>, does<pop_value, consume>, does<pop_into, pop_value>>("two producers and two consumers, capacity 2");
+  adder<ring<many, many, std::uint64_t>> wide{all, "mpmc_ring of 64 bits"};
+  wide.add<2, 1, does<push_move, push_two, push_move>, does<pop_value, pop_two, pop_into>>("push and pop");
+  return all;
+}
+
+}  // namespace scenarios
