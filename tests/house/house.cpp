@@ -28,7 +28,7 @@ const std::vector<std::vector<std::string>> layers = {
     {"detail/cache_line.hpp"},
     {"status.hpp"},
     {"concepts.hpp"},
-    {"detail/slots.hpp"},
+    {"detail/slots.hpp", "detail/positions.hpp"},
     {"detail/slot_ring.hpp"},
     {"spsc_ring.hpp", "mpsc_ring.hpp", "spmc_ring.hpp", "mpmc_ring.hpp"},
     {"detail/parking.hpp", "detail/push_gate.hpp", "wait.hpp"},
