@@ -109,7 +109,7 @@ class blocking_queue {
   std::size_t try_push_n(It first, std::size_t n) {
     static_assert(pushes_batches<Ring, It>, "kew: the ring below this queue has no try_push_n");
     const std::size_t count = ring_.push([&](Ring& ring) { return ring.try_push_n(std::move(first), n); }, std::size_t{0});
-    if (count > 0) pushed(count);
+    if (count > 0) wake(items_, count);
     return count;
   }
 
@@ -164,9 +164,8 @@ class blocking_queue {
   template <class Out>
   std::size_t try_pop_n(Out out, std::size_t n) {
     static_assert(pops_batches<Ring, Out>, "kew: the ring below this queue has no try_pop_n");
-    const std::size_t count = ring_.ring().try_pop_n(std::move(out), n);
-    if (count > 0) popped(count);
-    return count;
+    freed_slots freed{*this, n};
+    return freed.count = ring_.ring().try_pop_n(std::move(out), n);
   }
 
   /// Waits for at least one element; how many, up to `most`, came out: 0 only when closed and drained.
@@ -214,25 +213,32 @@ class blocking_queue {
   }
   static constexpr auto popping = [](Ring& ring) { return ring.try_pop(); };
 
-  // A success may be what somebody on the other side sleeps for.
-  void pushed(std::size_t n) noexcept {
-    if constexpr (Wait::parks) items_.notify(n);
-  }
-  void popped(std::size_t n) noexcept {
-    if constexpr (Wait::parks) room_.notify(n);
-  }
-
   template <class Attempt>
   status try_push_with(const Attempt& attempt) {
     const status outcome = ring_.push(attempt, status::closed);
-    if (outcome) pushed(1);
+    if (outcome) wake(items_, 1);
     return outcome;
   }
   template <class Attempt>
   auto try_pop_with(const Attempt& attempt) {
+    freed_slots freed{*this, 1};
     auto outcome = ring_.pop(attempt);
-    if (outcome) popped(1);
+    if (!outcome) freed.count = 0;
     return outcome;
+  }
+
+  /// Wakes producers on the way out: also where an element was lost because it threw when it was handed out.
+  struct freed_slots {
+    blocking_queue& queue;
+    std::size_t count;
+    ~freed_slots() {
+      if (count > 0) wake(queue.room_, count);
+    }
+  };
+
+  /// What the caller has done may be what some that sleep at `place` wait for.
+  static void wake(detail::parking_place& place, std::size_t n) noexcept {
+    if constexpr (Wait::parks) place.notify(n);
   }
 
   template <class Limit, class Attempt>

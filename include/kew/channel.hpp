@@ -163,6 +163,8 @@ class producer : public detail::handle<T, Ring, Wait, detail::producer_side> {
   producer& operator=(const producer&) noexcept
     requires many_producers<Ring>
   = default;
+  producer(const producer&) requires(!many_producers<Ring>) = delete;             // the ring allows one producer
+  producer& operator=(const producer&) requires(!many_producers<Ring>) = delete;  // the ring allows one producer
   producer(producer&&) noexcept = default;
   producer& operator=(producer&&) noexcept = default;
   ~producer() = default;
@@ -234,6 +236,8 @@ class consumer : public detail::handle<T, Ring, Wait, detail::consumer_side> {
   consumer& operator=(const consumer&) noexcept
     requires many_consumers<Ring>
   = default;
+  consumer(const consumer&) requires(!many_consumers<Ring>) = delete;             // the ring allows one consumer
+  consumer& operator=(const consumer&) requires(!many_consumers<Ring>) = delete;  // the ring allows one consumer
   consumer(consumer&&) noexcept = default;
   consumer& operator=(consumer&&) noexcept = default;
   ~consumer() = default;

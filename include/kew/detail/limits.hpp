@@ -3,7 +3,6 @@
 
 #include <chrono>
 #include <stop_token>
-#include <type_traits>
 
 #include <kew/detail/parking.hpp>
 #include <kew/detail/sync.hpp>
@@ -23,14 +22,14 @@ struct no_limit {
   };
 };
 
+// Times are compared in floating point, where neither the largest ones nor a change of unit overflows.
+using seconds = std::chrono::duration<long double>;
+
 /// The steady clock's time so long from now; the largest durations end never.
-template <class Rep, class Period>
-time_point after(const std::chrono::duration<Rep, Period>& duration) noexcept {
-  // Compared in floating point, where neither the largest duration nor a conversion overflows.
-  using seconds = std::chrono::duration<long double>;
+inline time_point after(seconds duration) noexcept {
   const time_point start = now();
-  if (!(seconds(duration) > seconds::zero())) return start;
-  if (seconds(duration) >= seconds(never - start)) return never;
+  if (!(duration > seconds::zero())) return start;
+  if (duration >= seconds(never - start)) return never;
   return start + std::chrono::ceil<clock::duration>(duration);
 }
 
@@ -40,19 +39,17 @@ struct time_limit {
 
   class watch {
    public:
-    watch(const time_limit& limit, parking_place&) noexcept : end_(limit.end) {}
+    watch(const time_limit& limit, parking_place&) noexcept : end_(limit.end.time_since_epoch()) {}
 
-    bool over() const noexcept { return Clock::now() >= end_; }
-    /// Asked anew before each sleep: another clock than the steady one may have been set meanwhile.
-    time_point deadline() const noexcept {
-      if constexpr (std::is_same_v<std::chrono::time_point<Clock, Duration>, time_point>) return end_;
-      using seconds = std::chrono::duration<long double>;
-      return after(seconds(end_.time_since_epoch()) - seconds(Clock::now().time_since_epoch()));
-    }
+    bool over() const noexcept { return left() <= seconds::zero(); }
+    /// Asked anew before each sleep, because another clock than the steady one may have been set meanwhile.
+    time_point deadline() const noexcept { return after(left()); }
     static constexpr status verdict(status unmet) noexcept { return unmet; }
 
    private:
-    std::chrono::time_point<Clock, Duration> end_;
+    seconds left() const noexcept { return end_ - seconds(Clock::now().time_since_epoch()); }
+
+    seconds end_;
   };
 };
 

@@ -8,70 +8,39 @@
 #pragma once
 
 #include <algorithm>
-#include <bit>
 #include <cstddef>
 #include <iterator>
-#include <limits>
 #include <memory>
 #include <type_traits>
 #include <utility>
 
 #include <kew/concepts.hpp>
 #include <kew/detail/cache_line.hpp>
+#include <kew/detail/positions.hpp>
 #include <kew/detail/slots.hpp>
 #include <kew/detail/sync.hpp>
 #include <kew/status.hpp>
 
 namespace kew::inline KEW_NAMESPACE::detail {
 
-/// Positions in the endless sequence of slots, each one word:
+/// The two flags that a word may carry beside a position:
 ///
 ///     lap … | held | sealed or filled | index
-///
-/// A counter holds the position that its side comes to next. A slot's state is the position at which it can
-/// be filled, plus `filled` while it holds an element. Laps wrap round.
 template <class Index>
-class positions {
+class flagged_positions : public positions<Index, 2> {
+  using base = positions<Index, 2>;
+
  public:
-  explicit constexpr positions(std::size_t capacity) noexcept
-      : last_(static_cast<Index>(capacity - 1)), mask_(static_cast<Index>(std::bit_ceil(capacity) - 1)) {}
+  using base::base;
 
   /// In a slot's state: it holds an element.
-  constexpr Index filled() const noexcept { return static_cast<Index>(mask_ + 1); }
+  constexpr Index filled() const noexcept { return base::flag(0); }
   /// In the producers' counter: nobody may push any more.
-  constexpr Index sealed() const noexcept { return filled(); }
+  constexpr Index sealed() const noexcept { return base::flag(0); }
   /// In the producers' counter: one of them is constructing an element, and may yet fail to.
-  constexpr Index held() const noexcept { return static_cast<Index>(filled() << 1); }
-  constexpr Index lap() const noexcept { return static_cast<Index>(filled() << 2); }
+  constexpr Index held() const noexcept { return base::flag(1); }
 
-  constexpr std::size_t index(Index word) const noexcept { return static_cast<std::size_t>(word & mask_); }
   constexpr Index without_flags(Index word) const noexcept { return static_cast<Index>(word & ~(sealed() | held())); }
-
-  constexpr Index next(Index position) const noexcept {
-    return static_cast<Index>(index(position) == last_ ? position - last_ + lap() : position + 1);
-  }
-  /// `n` positions on, `n` ≤ capacity.
-  constexpr Index next(Index position, std::size_t n) const noexcept {
-    const std::size_t to_end = capacity() - index(position);
-    return static_cast<Index>(n < to_end ? position + n : position + lap() + n - capacity());
-  }
-
-  /// How many elements lie between; 0 where the counters were read at different times and seem to have crossed.
-  constexpr std::size_t distance(Index popped, Index pushed) const noexcept {
-    const auto laps = static_cast<Index>(pushed - index(pushed) - popped + index(popped)) >> std::countr_zero(lap());
-    if (laps > 1) return 0;
-    const std::size_t size = static_cast<std::size_t>(laps) * capacity() + index(pushed) - index(popped);
-    return size <= capacity() ? size : 0;
-  }
-
-  constexpr std::size_t capacity() const noexcept { return std::size_t{last_} + 1; }
-
-  /// Leaves bits for the flags and for 4 laps.
-  static constexpr std::size_t most = std::size_t{1} << std::min(std::numeric_limits<Index>::digits - 4, std::numeric_limits<std::size_t>::digits - 4);
-
- private:
-  Index last_;
-  Index mask_;
 };
 
 /// The position that a side comes to next, where the side is one thread.
@@ -242,7 +211,7 @@ class slot_ring {
     return result<T>(std::in_place, std::move(at(position).element));
   }
   status try_pop(T& out) noexcept(std::is_nothrow_move_assignable_v<T>) {
-    return try_consume([&out](T& value) { out = std::move(value); });
+    return try_consume([&out](T& value) noexcept(std::is_nothrow_move_assignable_v<T>) { out = std::move(value); });
   }
 
   template <class F>
@@ -302,7 +271,7 @@ class slot_ring {
 
  private:
   slot& at(Index position) noexcept { return slots_.data()[positions_.index(position)]; }
-  Index first_position(before_overflow start) const noexcept { return static_cast<Index>(0 - start.laps * positions<Index>(slots_.size()).lap()); }
+  Index first_position(before_overflow start) const noexcept { return flagged_positions<Index>(slots_.size()).before(start); }
   Index hold(Index position) const noexcept { return static_cast<Index>(position | positions_.held()); }
 
   /// success: the slot at `position`, renewed if it had to be, is free.
@@ -414,8 +383,8 @@ class slot_ring {
     }
   };
 
-  slots<slot, Capacity, Allocator, positions<Index>::most> slots_;
-  positions<Index> positions_;
+  slots<slot, Capacity, Allocator, flagged_positions<Index>::most> slots_;
+  flagged_positions<Index> positions_;
   side_counter<Producers, Index> pushed_;
   side_counter<Consumers, Index> popped_;
 };

@@ -129,9 +129,4 @@ class unfinished {
   std::size_t built_ = 0;
 };
 
-/// For tests: the counters start so many laps before they overflow.
-struct before_overflow {
-  std::uint64_t laps;
-};
-
 }  // namespace kew::inline KEW_NAMESPACE::detail
