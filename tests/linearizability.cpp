@@ -1,0 +1,332 @@
+// Histories recorded on real threads, for every ring and queue, at several capacities, judged by the checker
+// of linearizability.hpp.
+//
+// A push or a pop that says busy claims nothing and is not part of a history. Batches are recorded as that
+// many single operations over the time of the call; that fewer went in or out than asked for claims nothing.
+// size_approx promises no more than its bounds and is not part of a history either.
+#include "linearizability.hpp"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <iterator>
+#include <limits>
+#include <numeric>
+#include <string>
+#include <thread>
+#include <tuple>
+#include <vector>
+
+#include <kew/blocking_queue.hpp>
+#include <kew/channel.hpp>
+#include <kew/detail/sync.hpp>
+#include <kew/mpmc_ring.hpp>
+#include <kew/mpsc_ring.hpp>
+#include <kew/spmc_ring.hpp>
+#include <kew/spsc_ring.hpp>
+
+#include "catch.hpp"
+#include "environment.hpp"
+
+namespace kew_test {
+namespace {
+
+using kew::status;
+using value = std::uint32_t;
+
+/// The time, after everything that this thread has done and before everything that it will do. Without the
+/// fence a store of the operation could still be on its way when the operation counts as over, and an empty
+/// would look like a lie.
+stamp now() noexcept {
+#if KEW_TSAN
+  thread_local std::atomic<int> fence{0};
+  fence.exchange(0);
+#else
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+#endif
+  const stamp read = std::chrono::steady_clock::now().time_since_epoch().count();
+#if !KEW_TSAN
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+#endif
+  return read;
+}
+
+/// What one thread saw.
+class recorder {
+ public:
+  explicit recorder(std::size_t most) { seen_.reserve(most); }
+
+  void begin() noexcept { invoked_ = now(); }
+  void pushed(value first, std::size_t n) { add(operation::kind::push, first, n); }
+  void popped(value what) { seen_.push_back({operation::kind::pop, what, invoked_, answered_}); }
+  void end() noexcept { answered_ = now(); }
+
+  /// `answer` of an attempt to push one.
+  bool push(value what, status answer) {
+    if (answer)
+      add(operation::kind::push, what, 1);
+    else if (answer == status::full)
+      add(operation::kind::push_full, 0, 1);
+    return static_cast<bool>(answer);
+  }
+  void pop_failed(status answer) {
+    if (answer == status::empty) add(operation::kind::pop_empty, 0, 1);
+  }
+
+  const std::vector<operation>& seen() const noexcept { return seen_; }
+  std::size_t size() const noexcept { return seen_.size(); }
+
+ private:
+  void add(operation::kind kind, value first, std::size_t n) {
+    for (std::size_t i = 0; i < n; ++i) seen_.push_back({kind, first + static_cast<value>(i), invoked_, answered_});
+  }
+
+  std::vector<operation> seen_;
+  stamp invoked_ = 0;
+  stamp answered_ = 0;
+};
+
+template <class End, class F>
+concept consuming = requires(End& end, F f) { end.try_consume(f); };
+
+/// Pushes `n` values from `first` on, by every means that does not wait.
+template <class End>
+void push_all(End& in, value first, std::size_t n, random_source random, recorder& record, std::atomic<bool>& stop) {
+  std::array<value, 4> batch;
+  for (std::size_t i = 0; i < n && !stop;) {
+    const value next = first + static_cast<value>(i);
+    switch (random.below(8)) {
+      case 0: {
+        const std::size_t length = std::min(1 + random.below(4), n - i);
+        std::iota(batch.begin(), batch.end(), next);
+        record.begin();
+        const std::size_t went_in = in.try_push_n(batch.begin(), length);
+        record.end();
+        record.pushed(next, went_in);
+        i += went_in;
+        break;
+      }
+      case 1: {
+        record.begin();
+        const status answer = in.try_emplace(next);
+        record.end();
+        i += record.push(next, answer) ? 1 : 0;
+        break;
+      }
+      case 2:
+        if constexpr (requires { in.push(next); }) {
+          record.begin();
+          const status answer = in.push(next);
+          record.end();
+          i += record.push(next, answer) ? 1 : 0;
+          break;
+        }
+        [[fallthrough]];
+      case 3:
+        if constexpr (requires { in.try_push_for(next, std::chrono::microseconds(5)); }) {
+          record.begin();
+          const status answer = in.try_push_for(next, std::chrono::microseconds(5));
+          record.end();
+          // A timed push that runs out says full for want of room or for a busy neighbour: no claim.
+          if (answer) record.push(next, answer);
+          i += answer ? 1 : 0;
+          break;
+        }
+        [[fallthrough]];
+      default: {
+        record.begin();
+        const status answer = in.try_push(next);
+        record.end();
+        i += record.push(next, answer) ? 1 : 0;
+      }
+    }
+    // A thread that only fails would fill the history with nothing else.
+    if (record.size() > 3 * n) std::this_thread::yield();
+  }
+}
+
+template <class End>
+void pop_all(End& out, std::atomic<std::size_t>& left, random_source random, recorder& record) {
+  std::vector<value> taken;
+  while (left.load(std::memory_order_relaxed) > 0) {
+    taken.clear();
+    status answer = status::success;
+    switch (random.below(8)) {
+      case 0:
+        record.begin();
+        out.try_pop_n(std::back_inserter(taken), 1 + random.below(4));
+        record.end();
+        break;
+      case 1: {
+        const auto f = [&](value& element) { taken.push_back(element); };
+        if constexpr (consuming<End, decltype(f)>) {
+          record.begin();
+          answer = out.try_consume(f);
+          record.end();
+          break;
+        }
+        [[fallthrough]];
+      }
+      case 2: {
+        value element = 0;
+        record.begin();
+        answer = out.try_pop(element);
+        record.end();
+        if (answer) taken.push_back(element);
+        break;
+      }
+      case 3:
+        if constexpr (requires { out.try_pop_for(std::chrono::microseconds(5)); }) {
+          record.begin();
+          const auto element = out.try_pop_for(std::chrono::microseconds(5));
+          record.end();
+          // As with pushes: what runs out of time claims nothing.
+          if (element) taken.push_back(*element);
+          break;
+        }
+        [[fallthrough]];
+      default: {
+        record.begin();
+        const auto element = out.try_pop();
+        record.end();
+        answer = element.status();
+        if (element) taken.push_back(*element);
+      }
+    }
+    for (const value element : taken) record.popped(element);
+    record.pop_failed(answer);
+    if (!taken.empty())
+      left.fetch_sub(taken.size(), std::memory_order_relaxed);
+    else
+      std::this_thread::yield();
+  }
+}
+
+struct tally {
+  std::size_t histories = 0;
+  std::size_t operations = 0;
+  std::size_t fulls = 0;
+  std::size_t empties = 0;
+  std::size_t overlapping = 0;
+};
+
+/// Records one history and judges it.
+template <class In, class Out>
+verdict record_and_judge(In& in, Out& out, std::size_t producers, std::size_t consumers, std::size_t each, std::uint64_t seed, tally& total,
+                         fifo_checker& check) {
+  std::vector<recorder> records;
+  for (std::size_t i = 0; i < producers + consumers; ++i) records.emplace_back(8 * each * producers);
+  std::atomic<std::size_t> left{producers * each};
+  std::atomic<std::size_t> missing{producers + consumers};
+  std::atomic<bool> stop{false};
+  const auto start = [&missing] {
+    --missing;
+    while (missing > 0) std::this_thread::yield();
+  };
+  std::vector<std::thread> threads;
+  for (std::size_t i = 0; i < producers; ++i)
+    threads.emplace_back([&, i] {
+      start();
+      push_all(in, static_cast<value>(i * each), each, random_source(seed + i), records[i], stop);
+    });
+  for (std::size_t i = 0; i < consumers; ++i)
+    threads.emplace_back([&, i] {
+      start();
+      pop_all(out, left, random_source(seed + 100 + i), records[producers + i]);
+    });
+  for (std::thread& thread : threads) thread.join();
+
+  std::vector<operation> history;
+  for (const recorder& record : records) history.insert(history.end(), record.seen().begin(), record.seen().end());
+  // The end of the story: whatever was swallowed shows by not being there when this says empty.
+  recorder last(1);
+  last.begin();
+  const status rest = out.try_pop().status();
+  last.end();
+  last.pop_failed(rest);
+  if (rest != status::empty) return "something is left after all was popped";
+  history.insert(history.end(), last.seen().begin(), last.seen().end());
+
+  ++total.histories;
+  total.operations += history.size();
+  for (const operation& done : history) {
+    total.fulls += done.what == operation::kind::push_full ? 1 : 0;
+    total.empties += done.what == operation::kind::pop_empty ? 1 : 0;
+  }
+  std::ranges::sort(history, {}, &operation::invoked);
+  for (std::size_t i = 1; i < history.size(); ++i) total.overlapping += history[i].invoked < history[i - 1].answered ? 1 : 0;
+  return check(history, in.capacity());
+}
+
+template <class F>
+void judge_histories(const char* name, std::size_t producers, std::size_t consumers, F&& with_queue) {
+  const watchdog guard(name);
+  tally total;
+  fifo_checker check;
+  for (const std::size_t capacity : {1, 2, 3, 8, 64}) {
+    const std::size_t histories = scaled(6);
+    for (std::size_t i = 0; i < histories; ++i) {
+      const std::uint64_t seed = run_seed() + 1000 * i + capacity;
+      with_queue(capacity, [&](auto& in, auto& out) {
+        const verdict wrong = record_and_judge(in, out, producers, consumers, capacity < 8 ? 1'000 : 3'000, seed, total, check);
+        INFO(name << ", capacity " << capacity << ", KEW_SEED=" << run_seed());
+        if (wrong != nullptr) FAIL_CHECK(wrong);
+      });
+    }
+  }
+  std::printf("linearizability, %s: %zu histories, %zu operations (%zu full, %zu empty, %zu overlapping the one before)\n", name,
+              total.histories, total.operations, total.fulls, total.empties, total.overlapping);
+  CHECK(total.overlapping > 0);
+}
+
+template <class Queue>
+void judge_whole(const char* name, std::size_t producers, std::size_t consumers) {
+  judge_histories(name, producers, consumers, [](std::size_t capacity, auto&& judge) {
+    Queue queue(capacity);
+    judge(queue, queue);
+  });
+}
+
+template <class Ring>
+void judge_channel(const char* name, std::size_t producers, std::size_t consumers) {
+  judge_histories(name, producers, consumers, [](std::size_t capacity, auto&& judge) {
+    auto [tx, rx] = kew::make_channel_over<Ring>(capacity);
+    judge(tx, rx);
+  });
+}
+
+using spsc = kew::spsc_ring<value>;
+using mpsc = kew::mpsc_ring<value>;
+using spmc = kew::spmc_ring<value>;
+using mpmc = kew::mpmc_ring<value>;
+
+}  // namespace
+
+TEST_CASE("spsc_ring is linearizable", "[linearizability]") { judge_whole<spsc>("spsc_ring", 1, 1); }
+TEST_CASE("mpsc_ring is linearizable", "[linearizability]") { judge_whole<mpsc>("mpsc_ring", 3, 1); }
+TEST_CASE("spmc_ring is linearizable", "[linearizability]") { judge_whole<spmc>("spmc_ring", 1, 3); }
+TEST_CASE("mpmc_ring is linearizable", "[linearizability]") {
+  judge_whole<mpmc>("mpmc_ring", 2, 2);
+  judge_whole<mpmc>("mpmc_ring, 1 to 1", 1, 1);
+  judge_whole<mpmc>("mpmc_ring, 3 to 3", 3, 3);
+}
+
+TEST_CASE("blocking_queue is linearizable over every ring", "[linearizability]") {
+  judge_whole<kew::blocking_queue<value, spsc>>("blocking_queue over spsc_ring", 1, 1);
+  judge_whole<kew::blocking_queue<value, mpsc>>("blocking_queue over mpsc_ring", 2, 1);
+  judge_whole<kew::blocking_queue<value, spmc>>("blocking_queue over spmc_ring", 1, 2);
+  judge_whole<kew::blocking_queue<value, mpmc>>("blocking_queue over mpmc_ring", 2, 2);
+  judge_whole<kew::blocking_queue<value, mpmc, kew::park_wait>>("blocking_queue over mpmc_ring, park_wait", 2, 2);
+  judge_whole<kew::blocking_queue<value, mpmc, kew::yield_wait>>("blocking_queue over mpmc_ring, yield_wait", 2, 2);
+}
+
+TEST_CASE("a channel is linearizable over every ring", "[linearizability]") {
+  judge_channel<spsc>("channel over spsc_ring", 1, 1);
+  judge_channel<mpmc>("channel over mpmc_ring", 1, 1);
+}
+
+}  // namespace kew_test
