@@ -66,9 +66,9 @@ struct block {
 /// How often some words occurred in some part of the text.
 using tally = std::vector<std::pair<std::string, std::uint64_t>>;
 
-constexpr std::size_t block_size = 64 * 1024;
+constexpr std::size_t block_size = 128 * 1024;
 constexpr std::size_t words_in_tally = 256;
-constexpr std::size_t text_in_tallies = 2 * 1024 * 1024;  // a tokenizer hands on its counts after so many bytes
+constexpr std::size_t text_in_tallies = 4 * 1024 * 1024;  // a tokenizer hands on its counts after so many bytes
 constexpr std::size_t text_capacity = 16;
 constexpr std::size_t tally_capacity = 64;
 
@@ -143,10 +143,10 @@ class input {
     if (!standard_) close(file_);
   }
 
-  /// Fills what is free in `into`. False at the end of the file.
+  /// Fills `into` but for one byte, which the end of a file needs. False at the end of the file.
   bool fill(block& into) {
-    while (into.size < into.capacity) {
-      const ssize_t got = read(file_, into.bytes.get() + into.size, into.capacity - into.size);
+    while (into.size + 1 < into.capacity) {
+      const ssize_t got = read(file_, into.bytes.get() + into.size, into.capacity - into.size - 1);
       if (got < 0 && errno == EINTR) continue;
       if (got < 0) throw std::runtime_error(std::strerror(errno));
       if (got == 0) return false;
@@ -172,31 +172,37 @@ block split(block& text) {
   return rest;
 }
 
-/// Gives `sink` the file's text block by block, until it answers false.
-template <class Sink>
-bool read_file(input file, reading& done, progress_line& progress, Sink& sink) {
-  block text(block_size);
-  for (bool more = true; more;) {
-    const std::size_t carried = text.size;
-    more = file.fill(text);
-    done.bytes += text.size - carried;
-    progress.at(done.bytes);
-    block rest = more ? split(text) : block(0);
-    if (text.size > 0 && !sink(std::move(text))) return false;
-    text = std::move(rest);
-  }
-  return true;
+/// Keeps what comes next from being read as the rest of a word.
+void end_word(block& text) {
+  if (text.size > 0 && is_letter(text.bytes[text.size - 1])) text.bytes[text.size++] = '\n';
 }
 
+/// Gives `sink` the text of all files block by block, until it answers false. Small files share a block.
 template <class Sink>
 reading read_all(const std::vector<std::string>& names, Sink sink) {
   reading done;
   progress_line progress;
+  block text(block_size);
   for (const std::string& name : names) try {
-      if (!read_file(input(name), done, progress, sink)) break;
+      input file(name);
+      for (bool more = true; more;) {
+        const std::size_t before = text.size;
+        more = file.fill(text);
+        done.bytes += text.size - before;
+        progress.at(done.bytes);
+        if (!more) {
+          end_word(text);
+        } else if (block rest = split(text); text.size == 0 || sink(std::move(text))) {
+          text = std::move(rest);
+        } else {
+          return done;
+        }
+      }
     } catch (const std::runtime_error& failure) {
+      end_word(text);
       done.failures.push_back((name == "-" ? "standard input" : name) + ": " + failure.what());
     }
+  sink(std::move(text));
   return done;
 }
 

@@ -113,8 +113,8 @@ case $case in
     ;;
 
   boundaries)
-    # Words that end just before, at and behind the end of a block of 64 KiB, and of the next sizes up.
-    for size in 65535 65536 65537 131071 131072 131073 262144 1000000; do
+    # Words that end just before, at and behind the end of a block of 128 KiB, and of other powers of two.
+    for size in 65536 131070 131071 131072 131073 262143 262144 1000000; do
       for before in "" " " "ab "; do
         { printf '%s' "$before"
           head -c $size /dev/zero | tr '\0' 'x'
