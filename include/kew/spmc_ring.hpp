@@ -6,10 +6,11 @@
 //            broadcast: each element goes to one consumer.
 // Threads    try_push…, try_emplace: one at a time. try_pop…, try_consume: any number at a time. capacity,
 //            size_approx: anyone.
-// Progress   a push is wait-free. A pop is lock-free: it is repeated only where another consumer has succeeded.
-//            None waits: a consumer that is held up between taking its position and emptying its slot (or in the
-//            function given to try_consume) makes pushes answer `busy` when they come round to that slot.
-// Ordering   linearizable; FIFO. `full` and `empty` are exact.
+// Progress   no call waits for another thread: a push is never repeated, and a pop only where another consumer has
+//            succeeded in the meantime. But a consumer that is held up between taking its position and emptying its
+//            slot (or in the function given to try_consume) makes pushes answer `busy` when they come round to that
+//            slot; so the ring as a whole is not lock-free in the literature's sense.
+// Ordering   linearizable; FIFO. `full` and `empty` each held at an instant of their own call.
 // Source     D. Vyukov, "Bounded MPMC queue", 1024cores.net; see detail/slot_ring.hpp for what is different here.
 #pragma once
 

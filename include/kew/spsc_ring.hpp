@@ -7,7 +7,7 @@
 // Threads    try_push…, try_emplace, try_claim: one at a time, "the producer". try_pop…, try_consume,
 //            try_peek: one at a time, "the consumer". capacity, size_approx: anyone.
 // Progress   every operation is wait-free; none allocates, none enters the kernel.
-// Ordering   linearizable; FIFO. `full` and `empty` are exact; `busy` never comes.
+// Ordering   linearizable; FIFO. `full` and `empty` each held at an instant of their own call; `busy` never comes.
 // Source     L. Lamport, "Specifying Concurrent Program Modules", 1983, with the other side's position cached
 //            (P. Lee et al., "A Lock-Free, Cache-Efficient Shared Ring Buffer", ANCS 2010).
 // Why fast   an operation makes two stores, to its slot and to its own position, and asks for the other side's
