@@ -1,0 +1,190 @@
+// Counts every call of operator new in this program: rings allocate when they are constructed and never again,
+// rings of fixed capacity not even then, and an allocation that fails leaves nothing behind.
+#include <cstddef>
+#include <cstdlib>
+#include <memory>
+#include <new>
+#include <tuple>
+#include <vector>
+
+#include <kew/kew.hpp>
+
+#include "catch.hpp"
+#include "elements.hpp"
+
+namespace {
+
+// Of this thread only: the tests below use one thread, and other threads are none of their business.
+thread_local std::size_t allocations = 0;
+thread_local std::ptrdiff_t outstanding = 0;
+thread_local std::size_t fail_at = 0;
+
+void* allocate(std::size_t bytes, std::size_t alignment) {
+  if (++allocations == fail_at) throw std::bad_alloc();
+  // aligned_alloc wants a multiple of the alignment.
+  void* room = std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
+  if (room == nullptr) throw std::bad_alloc();
+  ++outstanding;
+  return room;
+}
+
+void deallocate(void* room) noexcept {
+  if (room == nullptr) return;
+  --outstanding;
+  std::free(room);
+}
+
+}  // namespace
+
+void* operator new(std::size_t bytes) { return allocate(bytes, alignof(std::max_align_t)); }
+void* operator new[](std::size_t bytes) { return allocate(bytes, alignof(std::max_align_t)); }
+void* operator new(std::size_t bytes, std::align_val_t alignment) { return allocate(bytes, static_cast<std::size_t>(alignment)); }
+void* operator new[](std::size_t bytes, std::align_val_t alignment) { return allocate(bytes, static_cast<std::size_t>(alignment)); }
+void operator delete(void* room) noexcept { deallocate(room); }
+void operator delete[](void* room) noexcept { deallocate(room); }
+void operator delete(void* room, std::size_t) noexcept { deallocate(room); }
+void operator delete[](void* room, std::size_t) noexcept { deallocate(room); }
+void operator delete(void* room, std::align_val_t) noexcept { deallocate(room); }
+void operator delete[](void* room, std::align_val_t) noexcept { deallocate(room); }
+void operator delete(void* room, std::size_t, std::align_val_t) noexcept { deallocate(room); }
+void operator delete[](void* room, std::size_t, std::align_val_t) noexcept { deallocate(room); }
+
+namespace kew_test {
+namespace {
+
+using kew::status;
+
+template <class F>
+std::size_t allocations_in(F&& body) {
+  const std::size_t before = allocations;
+  body();
+  return allocations - before;
+}
+
+/// Everything that a ring can do, a few times round; true if every step went as it should.
+template <class Queue>
+bool exercise(Queue& queue) {
+  using T = typename Queue::value_type;
+  bool well = true;
+  int out[8] = {};
+  for (int round = 0; round < 20; ++round) {
+    well &= static_cast<bool>(queue.try_push(T(1)));
+    well &= static_cast<bool>(queue.try_emplace(2));
+    const int numbers[] = {3, 4};
+    if constexpr (std::is_constructible_v<T, const int&>) well &= queue.try_push_n(numbers, 2) >= 1;
+    while (queue.try_push(T(5))) {
+    }
+    well &= queue.try_push(T(6)) == status::full;
+    well &= queue.try_pop().has_value();
+    T into(0);
+    well &= static_cast<bool>(queue.try_pop(into));
+    if constexpr (std::is_same_v<T, int>) well &= queue.try_pop_n(out, 1) == 1;
+    while (queue.try_consume([](T&) {})) {
+    }
+    well &= !queue.try_pop();
+    well &= queue.size_approx() == 0;
+  }
+  return well;
+}
+
+template <class T>
+using fixed_rings = std::tuple<kew::spsc_ring<T, 5>, kew::mpsc_ring<T, 5>, kew::spmc_ring<T, 5>, kew::mpmc_ring<T, 5>>;
+template <class T>
+using dynamic_rings = std::tuple<kew::spsc_ring<T>, kew::mpsc_ring<T>, kew::spmc_ring<T>, kew::mpmc_ring<T>>;
+
+template <class Ring>
+void expect_no_heap() {
+  bool well = false;
+  const std::size_t count = allocations_in([&] {
+    Ring ring;
+    well = exercise(ring);
+    static_cast<void>(ring.try_emplace(1));
+  });
+  CHECK(well);
+  CHECK(count == 0);
+}
+
+template <class Ring>
+void expect_heap_in_constructor_only() {
+  const std::ptrdiff_t before = outstanding;
+  {
+    std::size_t in_constructor = 0;
+    std::size_t later = 0;
+    bool well = false;
+    const std::size_t all = allocations_in([&] {
+      Ring ring(5);
+      later = allocations_in([&] { well = exercise(ring); });
+    });
+    in_constructor = all - later;
+    CHECK(well);
+    CHECK(in_constructor >= 1);
+    CHECK(later == 0);
+  }
+  CHECK(outstanding == before);
+}
+
+template <class Make>
+void fail_every_allocation(Make&& make_and_drop) {
+  int failures = 0;
+  for (std::size_t n = 1;; ++n) {
+    const std::ptrdiff_t before = outstanding;
+    bool failed = false;
+    fail_at = allocations + n;
+    try {
+      make_and_drop();
+    } catch (const std::bad_alloc&) {
+      failed = true;
+      ++failures;
+    }
+    fail_at = 0;
+    CHECK(outstanding == before);
+    if (!failed) break;
+  }
+  CHECK(failures >= 1);
+}
+
+}  // namespace
+
+TEST_CASE("the counter of allocations counts", "[allocations]") {
+  CHECK(allocations_in([] { std::vector<int>(100); }) == 1);
+  CHECK(allocations_in([] { std::make_unique<over_aligned>(1); }) == 1);
+}
+
+TEMPLATE_LIST_TEST_CASE("a ring of fixed capacity uses no heap at all", "[allocations]", fixed_rings<int>) { expect_no_heap<TestType>(); }
+TEMPLATE_LIST_TEST_CASE("a ring of fixed capacity uses no heap for large alignments either", "[allocations]", fixed_rings<over_aligned>) {
+  expect_no_heap<TestType>();
+}
+TEMPLATE_LIST_TEST_CASE("a ring never allocates after construction", "[allocations]", dynamic_rings<int>) {
+  expect_heap_in_constructor_only<TestType>();
+}
+TEMPLATE_LIST_TEST_CASE("a ring of over-aligned elements never allocates after construction", "[allocations]", dynamic_rings<over_aligned>) {
+  expect_heap_in_constructor_only<TestType>();
+}
+
+TEST_CASE("a blocking_queue over a ring of fixed capacity uses no heap, waiting or not", "[allocations]") {
+  using namespace std::chrono_literals;
+  bool well = true;
+  const std::size_t count = allocations_in([&] {
+    kew::blocking_queue<int, kew::mpmc_ring<int, 5>> queue;
+    well &= exercise(queue);
+    well &= static_cast<bool>(queue.push(1));
+    well &= queue.pop().has_value();
+    well &= queue.try_pop_for(1ms).status() == status::empty;
+    queue.close();
+    well &= queue.pop().status() == status::closed;
+  });
+  CHECK(well);
+  CHECK(count == 0);
+}
+
+TEST_CASE("an allocation that fails leaves no half-built queue or channel behind", "[allocations]") {
+  fail_every_allocation([] { kew::spsc_ring<int> ring(7); });
+  fail_every_allocation([] { kew::mpmc_ring<over_aligned> ring(7); });
+  fail_every_allocation([] { kew::blocking_queue<int> queue(7); });
+  fail_every_allocation([] { auto ends = kew::make_channel<int>(7); });
+  fail_every_allocation([] { auto ends = kew::make_spsc_channel<int>(7); });
+  fail_every_allocation([] { auto ends = kew::make_mpsc_channel<int>(7); });
+  fail_every_allocation([] { auto ends = kew::make_spmc_channel<int>(7); });
+}
+
+}  // namespace kew_test
