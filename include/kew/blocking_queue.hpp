@@ -200,6 +200,13 @@ class blocking_queue {
   std::size_t capacity() const noexcept { return ring_.ring().capacity(); }
   std::size_t size_approx() const noexcept { return ring_.ring().size_approx(); }
 
+  /// Over a metered_ring: its figures.
+  auto metrics() const noexcept
+    requires has_metrics<Ring>
+  {
+    return ring_.ring().metrics();
+  }
+
  private:
   // What is tried, as often as a wait looks. A ring leaves the arguments of a failed push untouched, so they
   // can be forwarded again.

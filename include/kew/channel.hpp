@@ -120,6 +120,13 @@ class handle {
   std::size_t capacity() const noexcept { return state_ ? queue().capacity() : 0; }
   std::size_t size_approx() const noexcept { return state_ ? queue().size_approx() : 0; }
 
+  /// Over a metered_ring: its figures; all zero for a handle that was moved from.
+  auto metrics() const noexcept
+    requires has_metrics<Ring>
+  {
+    return state_ ? queue().metrics() : decltype(queue().metrics()){};
+  }
+
  protected:
   using state = channel_state<T, Ring, Wait>;
 

@@ -72,6 +72,10 @@ concept pops_batches = requires(R& r, Out out, std::size_t n) {
   { r.try_pop_n(out, n) } -> std::convertible_to<std::size_t>;
 };
 
+/// Keeps figures about itself.
+template <class R>
+concept has_metrics = requires(const R& r) { r.metrics(); };
+
 /// Shows an element in place.
 template <class R, class F>
 concept consumes_in_place = requires(R& r, F&& f) {

@@ -4,6 +4,8 @@
 #include <kew/blocking_queue.hpp>
 #include <kew/channel.hpp>
 #include <kew/concepts.hpp>
+#include <kew/metered_ring.hpp>
+#include <kew/metrics.hpp>
 #include <kew/mpmc_ring.hpp>
 #include <kew/mpsc_ring.hpp>
 #include <kew/spmc_ring.hpp>

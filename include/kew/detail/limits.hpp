@@ -66,8 +66,8 @@ struct stop_limit {
    private:
     struct waker {
       parking_place& place;
-      // Everybody, because sleepers have no names: the others look and sleep on.
-      void operator()() const noexcept { place.notify_all(); }
+      // Everybody, because sleepers have no names: the others look again and sleep on.
+      void operator()() const noexcept { place.interrupt(); }
     };
 
     const std::stop_token& token_;

@@ -2,18 +2,19 @@
 //
 // The word of a parking_place counts two things:
 //
-//     permits · 65,536 + sleepers
+//     permits · 2^32 + sleepers
 //
-// A thread that is going to sleep adds itself to the sleepers, looks once more for what it waits for, and
-// sleeps until it can take a permit. A notifier turns one sleeper into one permit. So each notification
-// wakes one thread, and a further one finds that thread counted out already and does not wake it again.
-// Sleepers have no names: any of them may take any permit.
+// A thread that is going to sleep adds itself to the sleepers and looks once more for what it waits for. A
+// notifier turns one sleeper into one permit and wakes one thread, which takes the permit away. So a further
+// notifier finds that thread counted out already and does not wake it again, however long it takes to get up.
+// Sleepers have no names: any of them may take any permit. There are always at least as many sleepers in the
+// count as threads that the kernel has asleep.
 //
 // The rule that makes it safe: a thread that has taken a permit and goes away without what it was woken for
 // passes it on. A `sleeper` sees to that.
 //
-// Source     the counts are those of an event count (D. Reed and R. Kanodia, "Synchronization with Eventcounts
-//            and Sequencers", 1979) with a semaphore's permits; the look-again is E. Dijkstra's and T. Dekker's.
+// Source     an event count (D. Reed and R. Kanodia, "Synchronization with Eventcounts and Sequencers", 1979) with
+//            a semaphore's permits; the look-again is T. Dekker's handshake.
 #pragma once
 
 #include <algorithm>
@@ -28,79 +29,86 @@ namespace kew::inline KEW_NAMESPACE::detail {
 
 class alignas(cache_line) parking_place {
  public:
+  /// The wake-ups that there had been before a thread entered.
+  using ticket = std::uint32_t;
+
   parking_place() noexcept { prepare_fences(); }
   parking_place(const parking_place&) = delete;
   parking_place& operator=(const parking_place&) = delete;
 
-  /// Counts the caller as a sleeper: it looks once more, and then it sleeps or leaves. False: it cannot sleep
-  /// now and has to go on polling.
-  bool enter() noexcept {
-    std::uint32_t word = word_.load(relaxed);
-    do {
-      if (sleepers(word) == most_sleepers) return false;
-      // Edge "park": after this the notifiers see a sleeper, or …
-    } while (!word_.compare_exchange_weak(word, word + one_sleeper, acq_rel, relaxed));
-    // Edge "look again": … the coming look sees what they have done before they looked for sleepers.
-    if (fence_heavy()) return true;
-    if (leave()) notify();
-    return false;
+  /// Counts the caller as a sleeper. It looks once more for what it waits for, and then it sleeps or leaves.
+  ticket enter() noexcept {
+    // Before the count: no wake-up of somebody who is counted may be missed.
+    const ticket before = wake_ups_.load(acquire);  // Edge "interrupt": what it was about is seen by the look.
+    // Edge "park": who wakes this sleeper does so after its ticket was drawn.
+    word_.fetch_add(one_sleeper, acq_rel);
+    return before;
   }
 
-  /// Takes the caller out of the count or, where a notifier has done that already, takes its permit and says
-  /// true.
-  bool leave() noexcept {
-    std::uint32_t word = word_.load(relaxed);
-    for (;;) {
-      // A sleeper before a permit: while others are counted as asleep, a permit that is there is for them.
-      const std::uint32_t mine = sleepers(word) > 0 ? one_sleeper : one_permit;
-      if (word_.compare_exchange_weak(word, word - mine, acq_rel, relaxed)) return mine == one_permit;  // Edge "park"
-    }
+  /// To be called between entering and the look: what notifiers did before they looked for sleepers in vain is
+  /// seen by the look. False where the kernel refuses: the caller may not sleep on what it sees.
+  bool settle() noexcept {
+    return fence_heavy();  // Edge "look again"
   }
 
-  /// Sleeps until there is a permit, takes it and says true; or until the deadline: then false, without one.
-  bool sleep(time_point deadline) noexcept {
+  /// Sleeps until the first wake-up after the ticket was drawn, or for no reason; not beyond the deadline. True:
+  /// the caller has taken a permit. In any case it is not counted any more.
+  bool sleep(ticket before, time_point deadline) noexcept {
+    const bool woken = futex_wait(wake_ups_, before, deadline);
+    return leave(woken);
+  }
+
+  /// Takes the caller out of the count, or takes a permit away and says true.
+  bool leave(bool woken = false) noexcept {
+    std::uint64_t word = word_.load(relaxed);
     for (;;) {
-      std::uint32_t word = word_.load(relaxed);
-      while (permits(word) > 0)
-        // Edge "park": takes over what the notifier had done.
-        if (word_.compare_exchange_weak(word, word - one_permit, acq_rel, relaxed)) return true;
-      if (!futex_wait(word_, word, deadline)) return leave();
+      // Who was woken takes the permit that it was woken with. Anybody else leaves permits to those who were
+      // woken, as long as there is a sleeper to be counted out.
+      const bool permit = permits(word) > 0 && (woken || sleepers(word) == 0);
+      // Edge "park": takes over what the notifier had done.
+      if (word_.compare_exchange_weak(word, word - (permit ? one_permit : one_sleeper), acq_rel, relaxed)) return permit;
     }
   }
 
   /// Wakes up to `n` sleepers, for as many things that they may be waiting for. No kernel call and no fence
-  /// if nobody sleeps.
+  /// where nobody sleeps.
   void notify(std::size_t n = 1) noexcept {
     // Edge "look again": whoever is not seen asleep here will see, at its last look, what was done before.
     fence_light();
-    std::uint32_t word = word_.load(relaxed);
-    if (sleepers(word) == 0) [[likely]] return;
-    wake(word, n);
+    const std::uint64_t word = word_.load(relaxed);
+    if (sleepers(word) > 0) [[unlikely]] wake(word, n);
   }
 
-  void notify_all() noexcept { notify(most_sleepers); }
+  void notify_all() noexcept { notify(UINT32_MAX); }
+
+  /// Makes every thread that sleeps look again, without a permit: for what concerns only one of them.
+  void interrupt() noexcept {
+    wake_ups_.fetch_add(1, release);  // Edge "interrupt": passes on what it is about.
+    futex_wake(wake_ups_, INT_MAX);
+  }
 
  private:
-  static constexpr std::uint32_t one_sleeper = 1;
-  static constexpr std::uint32_t one_permit = 1u << 16;
-  static constexpr std::uint32_t most_sleepers = one_permit - 1;
+  static constexpr std::uint64_t one_sleeper = 1;
+  static constexpr std::uint64_t one_permit = std::uint64_t{1} << 32;
 
-  static constexpr std::uint32_t sleepers(std::uint32_t word) noexcept { return word & most_sleepers; }
-  static constexpr std::uint32_t permits(std::uint32_t word) noexcept { return word >> 16; }
+  static constexpr std::uint32_t sleepers(std::uint64_t word) noexcept { return static_cast<std::uint32_t>(word); }
+  static constexpr std::uint32_t permits(std::uint64_t word) noexcept { return static_cast<std::uint32_t>(word >> 32); }
 
-  void wake(std::uint32_t word, std::size_t n) noexcept {
-    for (;;) {
-      const auto woken = static_cast<std::uint32_t>(std::min<std::size_t>(n, std::min(sleepers(word), most_sleepers - permits(word))));
-      if (woken == 0) return;
+  void wake(std::uint64_t word, std::size_t n) noexcept {
+    while (sleepers(word) > 0) {
+      const auto woken = static_cast<std::uint32_t>(std::min<std::size_t>({n, sleepers(word), INT_MAX}));
       // Edge "park": passes on what this thread has done.
       if (word_.compare_exchange_weak(word, word + woken * one_permit - woken * one_sleeper, acq_rel, relaxed)) {
-        futex_wake(word_, woken == sleepers(word) ? INT_MAX : static_cast<int>(woken));
+        wake_ups_.fetch_add(1, relaxed);
+        futex_wake(wake_ups_, static_cast<int>(woken));
         return;
       }
     }
   }
 
-  atomic<std::uint32_t> word_{0};
+  atomic<std::uint64_t> word_{0};
+  /// What the kernel compares before it puts a thread to sleep.
+  atomic<std::uint32_t> wake_ups_{0};
 };
 
 /// One thread's wait at a parking_place, which it may enter and leave several times. However that ends,
@@ -117,14 +125,19 @@ class sleeper {
 
   bool entered() const noexcept { return entered_; }
 
+  /// True: the caller looks once more, and then it may sleep. False: it cannot sleep now and has to go on looking.
   bool enter() noexcept {
     // What a permit of before was given for, somebody else has taken: the caller has looked in vain since.
     permit_ = false;
-    return entered_ = place_.enter();
+    ticket_ = place_.enter();
+    entered_ = true;
+    if (place_.settle()) return true;
+    leave();
+    return false;
   }
 
   void sleep(time_point deadline) noexcept {
-    permit_ = place_.sleep(deadline);
+    permit_ = place_.sleep(ticket_, deadline);
     entered_ = false;
   }
 
@@ -142,6 +155,7 @@ class sleeper {
 
  private:
   parking_place& place_;
+  parking_place::ticket ticket_ = 0;
   bool entered_ = false;
   bool permit_ = false;
 };

@@ -1,0 +1,350 @@
+// metered_ring: any of the rings, with figures: how many messages, how long they waited, how many were inside.
+//
+//     kew::blocking_queue<job, kew::metered_ring<job, kew::mpmc_ring>> jobs(1000);
+//     std::cout << to_string(jobs.metrics());
+//
+// Use it     under a blocking_queue or a channel, in the program that is to be understood, also in production.
+// Not        where an operation may not read the clock: each push and each pop does, and that costs more than the
+//            ring itself.
+// Threads    as the ring below; metrics: anyone.
+// Progress   as the ring below. metrics() never makes a push or a pop wait.
+// Ordering   as the ring below.
+// Source     detail/histogram.hpp for the percentiles; the mean length is the time that all messages together have
+//            spent inside, divided by the time that has passed.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+#include <kew/concepts.hpp>
+#include <kew/detail/cache_line.hpp>
+#include <kew/detail/histogram.hpp>
+#include <kew/detail/sync.hpp>
+#include <kew/metrics.hpp>
+#include <kew/status.hpp>
+
+namespace kew::inline KEW_NAMESPACE {
+
+namespace detail {
+
+/// Spreads threads over shards.
+inline std::size_t thread_number() noexcept {
+  static atomic<std::size_t> next{0};
+  thread_local const std::size_t mine = next.fetch_add(1, relaxed);
+  return mine;
+}
+
+/// A count that one thread raises, or many.
+template <cardinality Threads>
+void raise(atomic<std::uint64_t>& count, std::uint64_t by) noexcept {
+  if constexpr (Threads == cardinality::one)
+    count.store(count.load(relaxed) + by, relaxed);
+  else
+    count.fetch_add(by, relaxed);
+}
+
+inline void raise_to(atomic<std::uint64_t>& highest, std::uint64_t value) noexcept {
+  std::uint64_t before = highest.load(relaxed);
+  while (before < value && !highest.compare_exchange_weak(before, value, relaxed, relaxed)) {
+  }
+}
+
+/// What the threads of one side have counted: each in a shard that it shares with few, so that counting adds no
+/// line that all of them fight for.
+template <cardinality Threads, class Shard>
+class shards {
+ public:
+  Shard& mine() noexcept {
+    if constexpr (Threads == cardinality::one)
+      return shards_[0];
+    else
+      return shards_[thread_number() % shards_.size()];
+  }
+
+  std::uint64_t sum(atomic<std::uint64_t> Shard::*count) const noexcept {
+    std::uint64_t all = 0;
+    for (const Shard& shard : shards_) all += (shard.*count).load(relaxed);
+    return all;
+  }
+  std::uint64_t highest(atomic<std::uint64_t> Shard::*count) const noexcept {
+    std::uint64_t most = 0;
+    for (const Shard& shard : shards_) most = std::max(most, (shard.*count).load(relaxed));
+    return most;
+  }
+
+  auto begin() const noexcept { return shards_.begin(); }
+  auto end() const noexcept { return shards_.end(); }
+
+ private:
+  std::array<Shard, Threads == cardinality::one ? 1 : 8> shards_{};
+};
+
+struct alignas(cache_line) push_shard {
+  atomic<std::uint64_t> pushed{0};
+  atomic<std::uint64_t> refused{0};
+  atomic<std::uint64_t> instants{0};  // the sum of the times of all pushes, modulo 2^64
+  atomic<std::uint64_t> highest_length{0};
+};
+
+struct alignas(cache_line) pop_shard {
+  atomic<std::uint64_t> popped{0};
+  atomic<std::uint64_t> instants{0};  // the sum of the times of all pops, modulo 2^64
+  atomic<std::uint64_t> waited{0};
+  atomic<std::uint64_t> longest_wait{0};
+  std::array<atomic<std::uint64_t>, histogram_scale::buckets> waits{};
+};
+
+/// How many messages had been popped at the last two full seconds at which one was.
+class recent_pops {
+ public:
+  bool due(std::uint64_t now) const noexcept { return now >= next_.load(relaxed); }
+
+  void mark(std::uint64_t now, std::uint64_t popped) noexcept {
+    if (busy_.exchange(true, acquire)) return;  // Edge "mark"; a reader or another popper is here: the next pop will do
+    if (due(now)) {
+      older_ = newer_;
+      newer_ = {now, popped};
+      next_.store(now + window, relaxed);
+    }
+    busy_.store(false, release);  // Edge "mark"
+  }
+
+  /// Messages a second.
+  double rate(std::uint64_t now, std::uint64_t popped) const noexcept {
+    while (busy_.exchange(true, acquire)) cpu_relax();  // Edge "mark"
+    const instant older = older_, newer = newer_;
+    busy_.store(false, release);  // Edge "mark"
+    // A pop more than a window after the newer mark would have set another.
+    if (now >= newer.at + 2 * window && newer.at > 0) return 0;
+    const instant since = now >= newer.at + window ? newer : older;
+    return now > since.at ? static_cast<double>(popped - std::min(popped, since.popped)) * 1e9 / static_cast<double>(now - since.at) : 0;
+  }
+
+ private:
+  static constexpr std::uint64_t window = 1'000'000'000;
+  struct instant {
+    std::uint64_t at = 0;
+    std::uint64_t popped = 0;
+  };
+
+  atomic<std::uint64_t> next_{window};
+  mutable atomic<bool> busy_{false};
+  instant older_;
+  instant newer_;
+};
+
+}  // namespace detail
+
+template <class T, template <class, std::size_t, class> class Ring, std::size_t Capacity = dynamic_capacity,
+          class Allocator = std::allocator<T>>
+class metered_ring {
+  /// An element, and when its push began.
+  struct message {
+    template <class... A>
+    explicit message(std::uint64_t at, A&&... arguments) noexcept(std::is_nothrow_constructible_v<T, A...>)
+        : pushed_at(at), value(std::forward<A>(arguments)...) {}
+    template <class Source>
+    explicit message(const Source& source) noexcept(noexcept(T(source.take())))
+      requires requires { source.take(); }
+        : pushed_at(source.pushed_at), value(source.take()) {}
+
+    std::uint64_t pushed_at;
+    T value;
+  };
+
+  using inner_allocator = typename std::allocator_traits<Allocator>::template rebind_alloc<message>;
+  using inner_ring = Ring<message, Capacity, inner_allocator>;
+
+ public:
+  using value_type = T;
+  static constexpr cardinality producers = many_producers<inner_ring> ? cardinality::many : cardinality::one;
+  static constexpr cardinality consumers = many_consumers<inner_ring> ? cardinality::many : cardinality::one;
+
+  metered_ring()
+    requires(Capacity != dynamic_capacity)
+  = default;
+  explicit metered_ring(std::size_t capacity, const Allocator& allocator = {})
+    requires(Capacity == dynamic_capacity)
+      : ring_(capacity, inner_allocator(allocator)) {}
+
+  metered_ring(const metered_ring&) = delete;
+  metered_ring& operator=(const metered_ring&) = delete;
+
+  status try_push(const T& value) noexcept(std::is_nothrow_copy_constructible_v<T>) { return try_emplace(value); }
+  status try_push(T&& value) noexcept(std::is_nothrow_move_constructible_v<T>) { return try_emplace(std::move(value)); }
+
+  template <class... A>
+  status try_emplace(A&&... arguments) noexcept(std::is_nothrow_constructible_v<T, A...>) {
+    const std::uint64_t at = instant();
+    const status outcome = ring_.try_emplace(at, std::forward<A>(arguments)...);
+    note_push(at, outcome ? 1 : 0, outcome ? 0 : 1);
+    return outcome;
+  }
+
+  template <std::input_iterator It>
+  std::size_t try_push_n(It first, std::size_t n) {
+    const std::uint64_t at = instant();
+    const std::size_t count = ring_.try_push_n(source<It>{std::move(first), at}, n);
+    note_push(at, count, n - count);
+    return count;
+  }
+
+  result<T> try_pop() noexcept(std::is_nothrow_move_constructible_v<T>) {
+    std::optional<result<T>> popped;
+    const status outcome = try_consume([&popped](T& value) noexcept(std::is_nothrow_move_constructible_v<T>) {
+      popped.emplace(std::in_place, std::move(value));
+    });
+    return outcome ? *std::move(popped) : result<T>(outcome);
+  }
+  status try_pop(T& out) noexcept(std::is_nothrow_move_assignable_v<T>) {
+    return try_consume([&out](T& value) noexcept(std::is_nothrow_move_assignable_v<T>) { out = std::move(value); });
+  }
+
+  template <class F>
+  status try_consume(F&& f) noexcept(std::is_nothrow_invocable_v<F, T&>) {
+    return ring_.try_consume([this, &f](message& taken) noexcept(std::is_nothrow_invocable_v<F, T&>) {
+      note_pop(taken.pushed_at, instant());
+      std::forward<F>(f)(taken.value);
+    });
+  }
+
+  template <class Out>
+  std::size_t try_pop_n(Out out, std::size_t n) {
+    return ring_.try_pop_n(sink<Out>{this, instant(), std::move(out)}, n);
+  }
+
+  void seal() noexcept
+    requires sealable_ring<inner_ring>
+  {
+    ring_.seal();
+  }
+  bool is_sealed() const noexcept
+    requires sealable_ring<inner_ring>
+  {
+    return ring_.is_sealed();
+  }
+
+  std::size_t capacity() const noexcept { return ring_.capacity(); }
+  std::size_t size_approx() const noexcept { return ring_.size_approx(); }
+
+  /// The figures now; see kew::metrics. Any thread.
+  kew::metrics metrics() const noexcept {
+    using std::chrono::nanoseconds;
+    kew::metrics m;
+    // Pops before pushes, and both before the clock: what is seen popped has been pushed, and before now.
+    const std::uint64_t pop_instants = pops_.sum(&detail::pop_shard::instants);
+    m.popped = pops_.sum(&detail::pop_shard::popped);
+    const std::uint64_t push_instants = pushes_.sum(&detail::push_shard::instants);
+    m.pushed = std::max(m.popped, pushes_.sum(&detail::push_shard::pushed));
+    m.refused = pushes_.sum(&detail::push_shard::refused);
+    m.length = size_approx();
+    m.capacity = capacity();
+    m.highest_length = std::max(m.length, static_cast<std::size_t>(pushes_.highest(&detail::push_shard::highest_length)));
+
+    const std::uint64_t now = instant();
+    m.elapsed = nanoseconds(now);
+    if (now > 0) {
+      m.throughput = static_cast<double>(m.popped) * 1e9 / static_cast<double>(now);
+      m.recent_throughput = recent_.rate(now, m.popped);
+      // Those that are out have spent their pop's time less their push's; the others, until now, now less theirs.
+      const auto spent = static_cast<std::int64_t>(pop_instants - push_instants + (m.pushed - m.popped) * now);
+      m.mean_length = std::clamp(static_cast<double>(spent) / static_cast<double>(now), 0.0, static_cast<double>(m.capacity));
+    }
+
+    detail::histogram_reading waits;
+    for (const detail::pop_shard& shard : pops_)
+      for (std::size_t bucket = 0; bucket < shard.waits.size(); ++bucket)
+        if (const std::uint64_t count = shard.waits[bucket].load(detail::relaxed); count > 0) waits.add(bucket, count);
+    const auto quantile = [&waits](double share) { return nanoseconds(waits.quantile(share)); };
+    m.time_in_queue = {nanoseconds(m.popped > 0 ? pops_.sum(&detail::pop_shard::waited) / m.popped : 0), quantile(0.5), quantile(0.99),
+                       quantile(0.999), nanoseconds(pops_.highest(&detail::pop_shard::longest_wait))};
+    return m;
+  }
+
+ private:
+  /// `first`, with the time of the push beside each element.
+  template <class It>
+  struct source {
+    using iterator_concept = std::input_iterator_tag;
+    using difference_type = std::ptrdiff_t;
+    struct value_type {
+      It* from;
+      std::uint64_t pushed_at;
+      decltype(auto) take() const noexcept(noexcept(**from)) { return **from; }
+    };
+
+    value_type operator*() const noexcept { return {std::addressof(first), pushed_at}; }
+    source& operator++() noexcept(noexcept(++std::declval<It&>())) {
+      ++first;
+      return *this;
+    }
+    void operator++(int) { ++first; }
+
+    mutable It first;
+    std::uint64_t pushed_at;
+  };
+
+  /// `out`, which notes each message that goes through it.
+  template <class Out>
+  struct sink {
+    struct place {
+      sink& to;
+      void operator=(message&& taken) const noexcept(noexcept(*to.out = std::move(taken.value))) {
+        to.ring->note_pop(taken.pushed_at, to.at);
+        *to.out = std::move(taken.value);
+      }
+    };
+    place operator*() noexcept { return {*this}; }
+    sink& operator++() noexcept(noexcept(++std::declval<Out&>())) {
+      ++out;
+      return *this;
+    }
+
+    metered_ring* ring;
+    std::uint64_t at;
+    Out out;
+  };
+
+  /// Nanoseconds since the ring was made.
+  std::uint64_t instant() const noexcept {
+    return static_cast<std::uint64_t>(std::chrono::nanoseconds(detail::now() - start_).count());
+  }
+
+  void note_push(std::uint64_t at, std::uint64_t pushed, std::uint64_t refused) noexcept {
+    detail::push_shard& mine = pushes_.mine();
+    if (refused > 0) detail::raise<producers>(mine.refused, refused);
+    if (pushed == 0) return;
+    detail::raise<producers>(mine.pushed, pushed);
+    detail::raise<producers>(mine.instants, pushed * at);
+    detail::raise_to(mine.highest_length, ring_.size_approx());
+  }
+
+  void note_pop(std::uint64_t pushed_at, std::uint64_t popped_at) noexcept {
+    // A batch reads the clock once, before its last messages may have been pushed.
+    const std::uint64_t waited = popped_at - std::min(popped_at, pushed_at);
+    detail::pop_shard& mine = pops_.mine();
+    detail::raise<consumers>(mine.popped, 1);
+    detail::raise<consumers>(mine.instants, pushed_at + waited);
+    detail::raise<consumers>(mine.waited, waited);
+    detail::raise<consumers>(mine.waits[detail::histogram_scale::bucket_of(waited)], 1);
+    detail::raise_to(mine.longest_wait, waited);
+    if (recent_.due(popped_at)) recent_.mark(popped_at, pops_.sum(&detail::pop_shard::popped));
+  }
+
+  const detail::time_point start_ = detail::now();
+  inner_ring ring_;
+  detail::shards<producers, detail::push_shard> pushes_;
+  detail::shards<consumers, detail::pop_shard> pops_;
+  detail::recent_pops recent_;
+};
+
+}  // namespace kew::inline KEW_NAMESPACE
