@@ -9,9 +9,10 @@
 // Progress   push and pop wait; a wait ends with the push, pop or close that it waits for. The try_ operations
 //            are as the ring's, but for waking a sleeper, and for a membarrier(2) when an spsc or spmc queue is
 //            found closed and empty. Where nobody sleeps, no other operation enters the kernel.
-// Ordering   the ring's. close() is ordered with pushes: each push either succeeded before it, and its element
-//            is popped exactly once or destroyed with the queue, or answers `closed` and left its argument
-//            untouched. A pop answers `closed` only when no element is inside and none can come any more.
+// Ordering   the ring's. Each push either succeeds, and its element is popped exactly once or destroyed with the
+//            queue, or answers `closed` and leaves its argument untouched. A push that begins after close() has
+//            returned answers `closed`; one that overlaps it may do either. A pop answers `closed` only when no
+//            element is inside and none will come any more.
 // Source     detail/parking.hpp for sleeping, detail/push_gate.hpp and slot_ring::seal for closing.
 #pragma once
 
