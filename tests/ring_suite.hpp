@@ -62,7 +62,7 @@ class near_overflow {
   static std::vector<std::size_t> capacities() {
     std::vector<std::size_t> fitting{1, 2, 3, 5, 7, 8, 1000};
     std::erase_if(fitting, [](std::size_t capacity) { return capacity > Most; });
-    fitting.push_back(Most > 5000 ? 11 : Most);
+    fitting.push_back(Most > 20'000 ? 11 : Most);
     return fitting;
   }
 
