@@ -21,6 +21,8 @@ using explorer::fences;
 using explorer::options;
 using explorer::result;
 using explorer::search;
+using scenarios::all_scenarios;
+using scenarios::bounds;
 using scenarios::scenario;
 
 struct command_line {
@@ -61,14 +63,6 @@ command_line read(int count, char** words) {
   return line;
 }
 
-std::vector<scenario> all_scenarios() {
-  std::vector<scenario> all;
-  for (const auto& part : {scenarios::of_spsc_ring(), scenarios::of_slot_rings(), scenarios::of_parking(),
-                           scenarios::of_blocking_queue(), scenarios::of_channel()})
-    all.insert(all.end(), part.begin(), part.end());
-  return all;
-}
-
 class runner {
  public:
   explicit runner(const command_line& line) : line_(line) {}
@@ -79,22 +73,13 @@ class runner {
     const std::uint64_t executions_before = executions_;
     bool exhausted = false;
     for (const fences fence : {fences::asymmetric, fences::symmetric}) {
-      options how;
-      how.fence = fence;
-      how.seed = line_.seed;
-      // Deeper first where it is cheap: whatever a smaller bound finds, a larger one finds too.
-      how.executions = 100'000 * line_.scale;
-      how.how = search::depth_first;
-      how.preemptions = 3;
-      how.stale_reads = 4;
-      result found = explore(each.body, how);
-      if (!note(each, how, found)) return;
-      exhausted = found.exhausted;
-      how.surprises = 3;
-      for (const search by : {search::random, search::priorities}) {
-        how.how = by;
-        how.executions = 40'000 * line_.scale;
-        if (!note(each, how, explore(each.body, how))) return;
+      for (const search by : {search::depth_first, search::random, search::priorities}) {
+        options how = bounds(by, fence);
+        how.seed = line_.seed;
+        how.executions = (by == search::depth_first ? 100'000 : 40'000) * line_.scale;
+        const result found = explore(each.body, how);
+        if (by == search::depth_first) exhausted = found.exhausted;
+        if (!note(each, how, found)) return;
       }
     }
     exhausted_ += exhausted;
@@ -152,10 +137,8 @@ int main(int count, char** words) {
       continue;
     }
     if (!line.replay.empty()) {
-      options how;
-      how.fence = line.symmetric ? fences::symmetric : fences::asymmetric;
-      how.how = line.random ? search::random : search::depth_first;
-      if (line.random) how.surprises = 3;
+      const options how = bounds(line.random ? search::random : search::depth_first,
+                                 line.symmetric ? fences::symmetric : fences::asymmetric);
       result found;
       std::fputs(explorer::replay(each.body, how, line.replay, &found).c_str(), stdout);
       return found.failed ? 1 : 0;

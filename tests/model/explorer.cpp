@@ -221,7 +221,8 @@ class machine {
   int current_ = 0;
   int running_ = 0;    // threads of together() that have not finished
   int steps_ = 0;
-  int idle_ = 0;
+  int idle_ = 0;       // rounds of nobody having anything to do, since the last change
+  int idle_ever_ = 0;
   int preemptions_ = 0;
   int stale_reads_ = 0;
   int surprises_ = 0;
@@ -317,7 +318,7 @@ void machine::reset() {
   changes_ = 0;
   ++execution_;
   current_ = 0;
-  running_ = steps_ = idle_ = preemptions_ = stale_reads_ = surprises_ = 0;
+  running_ = steps_ = idle_ = idle_ever_ = preemptions_ = stale_reads_ = surprises_ = 0;
   crashed_ = false;
   elements_alive = 0;
   depth_ = 0;
@@ -465,8 +466,9 @@ int machine::gather(reason why, candidate* out) {
   const bool idle = count == 0;
   if (idle && idle_ < idle_limit) {
     // Nobody has anything to do: time passes, and all who poll may look again.
-    time_ += std::int64_t{1000} << std::min(idle_, 40);
+    time_ += std::int64_t{1000} << std::min(idle_ever_, 40);
     ++idle_;
+    ++idle_ever_;
     for (int i = 1; i < max_threads; ++i) {
       if (threads_[i].is != state::relaxing) continue;
       threads_[i].is = state::ready;

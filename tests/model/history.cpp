@@ -53,6 +53,68 @@ bool history::precedes(const event& a, const event& b) const {
   return b.before.clock[a.thread] >= a.after.clock[a.thread];
 }
 
+/// What a queue is, as far as its users can tell.
+class history::model {
+ public:
+  explicit model(const history& of) : capacity_(of.capacity_), producers_(of.producers_), consumers_(of.consumers_) {}
+
+  /// False if `next` cannot have ended as it did. `overlaps_close`: it began before every close had ended.
+  bool step(const event& next, bool overlaps_close, bool soft) {
+    if (next.how == outcome::given_up) return true;
+    switch (next.what) {
+      case kind::in_vain: return true;
+      case kind::close: return close_if(true);
+      case kind::producer_leaves: return close_if(--producers_ == 0);
+      case kind::consumer_leaves:
+        // The last one destroys what is inside.
+        if (--consumers_ == 0) popped_ = pushed_;
+        return close_if(consumers_ == 0);
+      case kind::is_closed: return closed_ == (next.value != 0);
+      case kind::push:
+        if (next.how == outcome::full) return size() == capacity_ && !closed_;
+        if (next.how == outcome::full_in_time) return size() == capacity_;
+        if (next.how == outcome::closed) return closed_;
+        if (size() == capacity_ || (closed_ && !(soft && overlaps_close && !ended_))) return false;
+        queue_[pushed_++] = static_cast<std::int16_t>(next.value);
+        return true;
+      case kind::pop:
+        if (next.how == outcome::empty) return size() == 0 && !closed_;
+        if (next.how == outcome::empty_in_time) return size() == 0;
+        if (next.how == outcome::closed) {
+          ended_ = true;
+          return size() == 0 && closed_;
+        }
+        if (size() == 0 || queue_[popped_] != next.value) return false;
+        ++popped_;
+        return true;
+    }
+    return false;
+  }
+
+  /// Which operations are done, which values are inside, and in which order, is all that matters.
+  std::uint64_t hash(std::uint32_t done) const {
+    std::uint64_t hash = (done * std::uint64_t{2} + ended_) * 0x9e3779b97f4a7c15u;
+    for (int i = popped_; i < pushed_; ++i) hash = (hash ^ static_cast<unsigned>(queue_[i])) * 0x100000001b3u;
+    return hash | 1;
+  }
+
+ private:
+  int size() const { return pushed_ - popped_; }
+  bool close_if(bool last) {
+    closed_ |= last;
+    return true;
+  }
+
+  int capacity_;
+  int producers_;
+  int consumers_;
+  int pushed_ = 0;
+  int popped_ = 0;
+  bool closed_ = false;
+  bool ended_ = false;
+  std::int16_t queue_[most];
+};
+
 /// Tries all orders that respect the precedence, and remembers which states lead nowhere.
 class history::search {
  public:
@@ -61,38 +123,36 @@ class history::search {
       const event& each = of.events_[i];
       if (!each.counts) continue;
       all_ |= bit(i);
-      for (int j = 0; j < of.count_; ++j) {
-        if (i == j || !of.events_[j].counts) continue;
-        if (of.precedes(of.events_[j], each)) before_[i] |= bit(j);
-      }
+      for (int j = 0; j < of.count_; ++j)
+        if (i != j && of.events_[j].counts && of.precedes(of.events_[j], each)) before_[i] |= bit(j);
     }
     for (int i = 0; i < of.count_; ++i) {
-      if ((all_ & bit(i)) == 0 || of.events_[i].how != outcome::busy) continue;
+      if ((all_ & bit(i)) == 0) continue;
+      if (is_closing(of.events_[i])) closings_ |= bit(i);
+      if (is_look(of.events_[i])) looks_ |= bit(i);
+      if (of.events_[i].how != outcome::busy) continue;
       // Somebody else must have been in the middle of something.
       bool accompanied = false;
       for (int j = 0; j < of.count_; ++j) {
         const bool apart = (before_[i] & bit(j)) != 0 || (before_[j] & bit(i)) != 0;
         accompanied |= i != j && !apart && of.events_[j].thread != of.events_[i].thread;
       }
-      if (!accompanied) lonely_busy_ = true;
-      done_ |= bit(i);
+      lonely_busy_ |= !accompanied;
+      busy_ |= bit(i);
     }
   }
 
   bool explained() {
     if (lonely_busy_) return false;
-    if (of_.order_ == precedence::real_time) return from(done_);
-    // Without fences between the operations, two threads may each miss what the other has just done, as in
-    // store buffering. So each look at the queue has its own instant, and what happened to the values one
-    // order for all.
-    std::uint32_t looks = 0;
-    for (int i = 0; i < of_.count_; ++i)
-      if ((all_ & ~done_ & bit(i)) != 0 && is_look(of_.events_[i])) looks |= bit(i);
-    if (!from(done_ | looks)) return false;
+    if (of_.order_ == precedence::real_time && of_.threads() <= 2) return from(busy_, model(of_));
+    // A thread may miss what another has just done (as in store buffering), and two threads may see the doings
+    // of two others in different orders. So each look at the queue has an instant of its own; only what
+    // happened to the values has one order for all.
+    if (!from(busy_ | looks_, model(of_))) return false;
     for (int i = 0; i < of_.count_; ++i) {
-      if ((looks & bit(i)) == 0) continue;
-      start_again();
-      if (!from((done_ | looks) & ~bit(i))) return false;
+      if ((looks_ & bit(i)) == 0) continue;
+      std::fill(std::begin(dead_ends_), std::end(dead_ends_), std::uint64_t{0});
+      if (!from((busy_ | looks_) & ~bit(i), model(of_))) return false;
     }
     return true;
   }
@@ -100,78 +160,32 @@ class history::search {
  private:
   static std::uint32_t bit(int i) { return std::uint32_t{1} << i; }
 
-  bool from(std::uint32_t done) {
-    if (done == all_) return true;
-    if (is_dead_end(done)) return false;
-    for (int i = 0; i < of_.count_; ++i) {
-      if ((all_ & bit(i)) == 0 || (done & bit(i)) != 0) continue;
-      if ((before_[i] & ~done & all_) != 0) continue;
-      if (!step(of_.events_[i])) continue;
-      if (from(done | bit(i))) return true;
-      back(of_.events_[i]);
-    }
-    remember_dead_end(done);
-    return false;
-  }
-
   static bool is_look(const event& each) {
-    return each.how == outcome::full || each.how == outcome::empty || each.what == kind::is_closed;
+    return each.how == outcome::full || each.how == outcome::empty || each.how == outcome::full_in_time ||
+           each.how == outcome::empty_in_time || each.what == kind::is_closed;
   }
+  static bool is_closing(const event& each) { return each.what == kind::close || each.what == kind::consumer_leaves; }
 
-  void start_again() {
-    closed_ = false;
-    closes_ = pushed_ = popped_ = 0;
-    std::fill(std::begin(dead_ends_), std::end(dead_ends_), std::uint64_t{0});
-  }
-
-  int size() const { return pushed_ - popped_; }
-
-  bool step(const event& next) {
-    switch (next.what) {
-      case kind::close: was_closed_[closes_++] = closed_; closed_ = true; return true;
-      case kind::is_closed: return closed_ == (next.value != 0);
-      case kind::push:
-        if (next.how == outcome::full) return size() == of_.capacity_ && !closed_;
-        if (next.how == outcome::closed) return closed_;
-        if (closed_ || size() == of_.capacity_) return false;
-        queue_[pushed_++] = next.value;
-        return true;
-      case kind::pop:
-        if (next.how == outcome::empty) return size() == 0 && !closed_;
-        if (next.how == outcome::closed) return size() == 0 && closed_;
-        if (size() == 0 || queue_[popped_] != next.value) return false;
-        ++popped_;
-        return true;
+  bool from(std::uint32_t done, const model& now) {
+    if (done == all_) return true;
+    const std::uint64_t here = now.hash(done);
+    if (dead_ends_[here >> 56] == here) return false;
+    for (int i = 0; i < of_.count_; ++i) {
+      if ((all_ & ~done & bit(i)) == 0 || (before_[i] & ~done & all_) != 0) continue;
+      model next = now;
+      if (next.step(of_.events_[i], (before_[i] & closings_) == 0, of_.closes_softly_) && from(done | bit(i), next)) return true;
     }
+    dead_ends_[here >> 56] = here;
     return false;
   }
-  void back(const event& last) {
-    if (last.what == kind::close) closed_ = was_closed_[--closes_];
-    if (last.how != outcome::success) return;
-    if (last.what == kind::push) --pushed_;
-    if (last.what == kind::pop) --popped_;
-  }
-
-  // Which operations are done and which values are inside, in order, is all of a state.
-  std::uint64_t state(std::uint32_t done) const {
-    std::uint64_t hash = done * 0x9e3779b97f4a7c15u;
-    for (int i = popped_; i < pushed_; ++i) hash = (hash ^ static_cast<unsigned>(queue_[i])) * 0x100000001b3u;
-    return hash | 1;
-  }
-  bool is_dead_end(std::uint32_t done) const { return dead_ends_[state(done) >> 56] == state(done); }
-  void remember_dead_end(std::uint32_t done) { dead_ends_[state(done) >> 56] = state(done); }
 
   const history& of_;
   std::uint32_t all_ = 0;
-  std::uint32_t done_ = 0;
+  std::uint32_t busy_ = 0;
+  std::uint32_t looks_ = 0;
+  std::uint32_t closings_ = 0;
   std::uint32_t before_[most] = {};
   bool lonely_busy_ = false;
-  bool closed_ = false;
-  bool was_closed_[most] = {};
-  int closes_ = 0;
-  int queue_[most] = {};
-  int pushed_ = 0;
-  int popped_ = 0;
   std::uint64_t dead_ends_[256] = {};
 };
 
@@ -179,9 +193,15 @@ void history::judge() const {
   if (!search(*this).explained()) fail("no order of these operations explains them:" + text());
 }
 
+int history::threads() const {
+  int highest = 0;
+  for (int i = 0; i < count_; ++i) highest = std::max(highest, events_[i].thread);
+  return highest;
+}
+
 std::string history::text() const {
-  static constexpr const char* kinds[] = {"push", "pop", "close", "is_closed"};
-  static constexpr const char* outcomes[] = {"success", "full", "empty", "busy", "closed", "given up"};
+  static constexpr const char* kinds[] = {"push", "pop", "close", "is_closed", "push in vain", "producer leaves", "consumer leaves"};
+  static constexpr const char* outcomes[] = {"success", "full", "empty", "busy", "closed", "full, in time", "empty, in time", "given up"};
   std::string all;
   for (int i = 0; i < count_; ++i) {
     const event& each = events_[i];

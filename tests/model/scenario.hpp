@@ -37,6 +37,11 @@ std::vector<scenario> of_parking();
 std::vector<scenario> of_blocking_queue();
 std::vector<scenario> of_channel();
 
+std::vector<scenario> all_scenarios();
+
+/// How far each search goes. A path leads to the same place only under the same bounds.
+explorer::options bounds(explorer::search how, explorer::fences fence);
+
 inline outcome outcome_of(kew::status status) {
   switch (status.code()) {
     case kew::status::success.code(): return outcome::success;
@@ -64,21 +69,23 @@ class watched {
   // ---- One value in --------------------------------------------------------------------------------------
 
   template <class Operation>
-  kew::status push(Operation operation) {
+  kew::status push(Operation operation, bool timed = false) {
     const int value = next_value();
     const int event = log_.begin(history::kind::push, value);
     const kew::status done = operation(queue_, value);
-    log_.end(event, outcome_of(done));
+    log_.end(event, timed && done == kew::status::full ? outcome::full_in_time : outcome_of(done));
     return done;
   }
   template <class Operation>
-  kew::status push_probe(Operation operation) {
-    return push([&](Queue& queue, int value) {
-      probe element(value);
-      const kew::status done = operation(queue, element);
-      expect(done || element == value, "a push that fails leaves its argument untouched");
-      return done;
-    });
+  kew::status push_probe(Operation operation, bool timed = false) {
+    return push(
+        [&](Queue& queue, int value) {
+          probe element(value);
+          const kew::status done = operation(queue, element);
+          expect(done || element == value, "a push that fails leaves its argument untouched");
+          return done;
+        },
+        timed);
   }
 
   kew::status push_copy() {
@@ -91,14 +98,13 @@ class watched {
     return push([](Queue& queue, int value) { return queue.try_emplace(value); });
   }
   void emplace_in_vain() {
-    bool thrown = false;
+    const int event = log_.begin(history::kind::in_vain);
     try {
       const kew::status done = queue_.try_emplace(explorer::nothing_good{});
       expect(!done, "a constructor that throws is no success");
     } catch (const explorer::refusal&) {
-      thrown = true;
     }
-    explorer::note(thrown ? "the constructor throws" : "no room for a constructor to throw in");
+    log_.end(event, outcome::given_up);
   }
   void push_batch(int n) {
     int values[8] = {};
@@ -114,8 +120,17 @@ class watched {
   kew::status wait_emplace() {
     return push([](Queue& queue, int value) { return queue.emplace(value); });
   }
+  void wait_emplace_in_vain() {
+    const int event = log_.begin(history::kind::in_vain);
+    try {
+      const kew::status done = queue_.emplace(explorer::nothing_good{});
+      expect(done == kew::status::closed, "a constructor that throws is no success");
+    } catch (const explorer::refusal&) {
+    }
+    log_.end(event, outcome::given_up);
+  }
   kew::status timed_push() {
-    return push_probe([](Queue& queue, probe& element) { return queue.try_push_for(std::move(element), for_a_while); });
+    return push_probe([](Queue& queue, probe& element) { return queue.try_push_for(std::move(element), for_a_while); }, true);
   }
   void wait_push_batch(int n) {
     int values[8] = {};
@@ -129,20 +144,22 @@ class watched {
 
   /// `operation(queue, value)` says how it ended and, if it succeeded, with which value.
   template <class Operation>
-  kew::status pop(Operation operation) {
+  kew::status pop(Operation operation, bool timed = false) {
     const int event = log_.begin(history::kind::pop);
     int value = 0;
     const kew::status done = operation(queue_, value);
-    log_.end(event, outcome_of(done), value);
+    log_.end(event, timed && done == kew::status::empty ? outcome::empty_in_time : outcome_of(done), value);
     return done;
   }
   template <class Operation>
-  kew::status pop_result(Operation operation) {
-    return pop([&](Queue& queue, int& value) {
-      auto popped = operation(queue);
-      if (popped) value = popped->value();
-      return popped.status();
-    });
+  kew::status pop_result(Operation operation, bool timed = false) {
+    return pop(
+        [&](Queue& queue, int& value) {
+          auto popped = operation(queue);
+          if (popped) value = popped->value();
+          return popped.status();
+        },
+        timed);
   }
 
   kew::status pop_value() {
@@ -170,7 +187,7 @@ class watched {
     return pop_result([](Queue& queue) { return queue.pop(); });
   }
   kew::status timed_pop() {
-    return pop_result([](Queue& queue) { return queue.try_pop_for(for_a_while); });
+    return pop_result([](Queue& queue) { return queue.try_pop_for(for_a_while); }, true);
   }
   std::size_t wait_pop_batch(int n) {
     int values[8] = {};
@@ -188,6 +205,16 @@ class watched {
   void close() {
     const int event = log_.begin(history::kind::close);
     queue_.close();
+    log_.end(event, outcome::success);
+  }
+  void producer_leaves() {
+    const int event = log_.begin(history::kind::producer_leaves);
+    queue_.producer_leaves();
+    log_.end(event, outcome::success);
+  }
+  void consumer_leaves() {
+    const int event = log_.begin(history::kind::consumer_leaves);
+    queue_.consumer_leaves();
     log_.end(event, outcome::success);
   }
   void look_closed() {
@@ -274,6 +301,7 @@ KEW_MODEL_OPERATION(push_two, push_batch(2));
 KEW_MODEL_OPERATION(push_three, push_batch(3));
 KEW_MODEL_OPERATION(wait_push, wait_push());
 KEW_MODEL_OPERATION(wait_emplace, wait_emplace());
+KEW_MODEL_OPERATION(wait_emplace_in_vain, wait_emplace_in_vain());
 KEW_MODEL_OPERATION(wait_push_three, wait_push_batch(3));
 KEW_MODEL_OPERATION(timed_push, timed_push());
 KEW_MODEL_OPERATION(pop_value, pop_value());
@@ -287,12 +315,27 @@ KEW_MODEL_OPERATION(timed_pop, timed_pop());
 KEW_MODEL_OPERATION(close, close());
 KEW_MODEL_OPERATION(look_closed, look_closed());
 KEW_MODEL_OPERATION(look, look());
+KEW_MODEL_OPERATION(producer_leaves, producer_leaves());
+KEW_MODEL_OPERATION(consumer_leaves, consumer_leaves());
 #undef KEW_MODEL_OPERATION
 
 /// Pops until the queue says that it is closed and drained.
 struct pop_all {
   static void run(auto& queue) {
     while (queue.wait_pop() != kew::status::closed) {
+    }
+  }
+};
+
+struct pop_all_by_twos {
+  static void run(auto& queue) {
+    while (queue.wait_pop_batch(2) != 0) {
+    }
+  }
+};
+struct push_until_closed {
+  static void run(auto& queue) {
+    while (queue.wait_push() != kew::status::closed) {
     }
   }
 };

@@ -1,0 +1,163 @@
+// Changes one memory order, fence or wake-up of kew at a time to a weaker one, and demands that a scenario
+// fails. A mutant that survives is a missing scenario, or an order that should go.
+//
+//   model_mutants                   all of them, each until it is killed or the effort is spent
+//   model_mutants --effort 10       ten times as many executions before one counts as a survivor
+//   model_mutants --only TEXT       mutants whose name contains it
+//   model_mutants --verbose         what has killed each
+#include "scenario.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <map>
+#include <string>
+#include <tuple>
+#include <vector>
+
+namespace {
+
+using explorer::fences;
+using explorer::mutant;
+using explorer::options;
+using explorer::place;
+using explorer::result;
+using explorer::search;
+using scenarios::scenario;
+
+struct target {
+  const scenario* what;
+  int kills = 0;
+};
+
+class hunt {
+ public:
+  explicit hunt(std::uint64_t effort) : effort_(effort), scenarios_(scenarios::all_scenarios()) {
+    for (const scenario& each : scenarios_) targets_.push_back({&each});
+    find_places();
+  }
+
+  bool kill(const mutant& each, std::string& killer) {
+    std::vector<target*> able;
+    for (const std::size_t i : visitors_.at(key(each.at))) able.push_back(&targets_[i]);
+    // Whoever has killed before will kill again.
+    std::stable_sort(able.begin(), able.end(), [](const target* a, const target* b) { return a->kills > b->kills; });
+    explorer::mutate(&each);
+    bool killed = false;
+    for (const round& now : rounds) {
+      for (target* by : able) {
+        killed = attempt(*by, now, killer);
+        if (killed) break;
+      }
+      if (killed) break;
+    }
+    explorer::mutate(nullptr);
+    return killed;
+  }
+
+  std::vector<mutant> mutants() const {
+    std::vector<mutant> all;
+    for (const auto& [ignored, each] : places_)
+      for (const mutant& change : explorer::weakenings(each)) all.push_back(change);
+    return all;
+  }
+
+  std::size_t places() const { return places_.size(); }
+  std::uint64_t executions() const { return executions_; }
+
+ private:
+  using place_key = std::tuple<std::string, unsigned, unsigned>;
+
+  struct round {
+    search how;
+    std::uint64_t executions;
+  };
+  // Cheap ones for all scenarios before dear ones for any.
+  static constexpr round rounds[] = {{search::random, 100},          {search::depth_first, 300}, {search::random, 2'000},
+                                     {search::depth_first, 10'000},  {search::priorities, 5'000}, {search::random, 50'000},
+                                     {search::depth_first, 100'000}};
+
+  static place_key key(const place& of) { return {of.file, of.line, of.column}; }
+
+  void find_places() {
+    for (std::size_t i = 0; i < scenarios_.size(); ++i) {
+      explorer::collect_places(true);
+      for (const fences fence : {fences::asymmetric, fences::symmetric}) {
+        options how = scenarios::bounds(search::random, fence);
+        how.executions = 200;
+        const result found = explore(scenarios_[i].body, how);
+        executions_ += found.executions;
+        if (found.failed) {
+          std::printf("FAILED without a mutant: %s\n  %s\n", scenarios_[i].name.c_str(), found.failure.c_str());
+          std::exit(1);
+        }
+      }
+      explorer::collect_places(false);
+      for (const place& each : explorer::places()) {
+        if (each.file.find("kew/") == std::string::npos || each.file.find("model/") != std::string::npos) continue;
+        places_.emplace(key(each), each);
+        visitors_[key(each)].push_back(i);
+      }
+    }
+  }
+
+  bool attempt(target& by, const round& now, std::string& killer) {
+    for (const fences fence : {fences::asymmetric, fences::symmetric}) {
+      options how = scenarios::bounds(now.how, fence);
+      how.executions = now.executions * effort_;
+      const result found = explore(by.what->body, how);
+      executions_ += found.executions;
+      if (!found.failed) continue;
+      ++by.kills;
+      killer = by.what->name + ": " + found.failure + " (seed " + std::to_string(found.seed) + ", path " + found.path + ")";
+      return true;
+    }
+    return false;
+  }
+
+  std::uint64_t effort_;
+  std::uint64_t executions_ = 0;
+  std::vector<scenario> scenarios_;
+  std::vector<target> targets_;
+  std::map<place_key, place> places_;
+  std::map<place_key, std::vector<std::size_t>> visitors_;
+};
+
+}  // namespace
+
+int main(int count, char** words) {
+  std::uint64_t effort = 1;
+  std::string only;
+  bool verbose = false;
+  for (int i = 1; i < count; ++i) {
+    const std::string word = words[i];
+    if (word == "--effort" && i + 1 < count) effort = std::strtoull(words[++i], nullptr, 10);
+    else if (word == "--only" && i + 1 < count) only = words[++i];
+    else if (word == "--verbose") verbose = true;
+    else {
+      std::fprintf(stderr, "unknown: %s\n", word.c_str());
+      return 2;
+    }
+  }
+  hunt all(effort);
+  int killed = 0;
+  int hunted = 0;
+  std::string survivors;
+  for (const mutant& each : all.mutants()) {
+    const std::string name = each.text();
+    if (name.find(only) == std::string::npos) continue;
+    ++hunted;
+    std::string killer;
+    if (all.kill(each, killer)) {
+      ++killed;
+      if (verbose) std::printf("killed   %s\n         %s\n", name.c_str(), killer.c_str());
+    } else {
+      survivors += "  " + name + "\n";
+      std::printf("SURVIVES %s\n", name.c_str());
+    }
+    std::fflush(stdout);
+  }
+  std::printf("model mutants: killed %d of %d at %zu places, %llu executions\n%s", killed, hunted, all.places(),
+              static_cast<unsigned long long>(all.executions()), survivors.c_str());
+  return killed == hunted && hunted > 0 ? 0 : 1;
+}

@@ -1,0 +1,22 @@
+#include "scenario.hpp"
+
+namespace scenarios {
+
+std::vector<scenario> all_scenarios() {
+  std::vector<scenario> all;
+  for (const auto& part : {of_spsc_ring(), of_slot_rings(), of_parking(), of_blocking_queue(), of_channel()})
+    all.insert(all.end(), part.begin(), part.end());
+  return all;
+}
+
+explorer::options bounds(explorer::search how, explorer::fences fence) {
+  explorer::options all;
+  all.how = how;
+  all.fence = fence;
+  all.preemptions = 3;
+  all.stale_reads = 4;
+  all.surprises = how == explorer::search::depth_first ? 1 : 3;
+  return all;
+}
+
+}  // namespace scenarios

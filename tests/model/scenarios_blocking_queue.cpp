@@ -1,0 +1,165 @@
+#include "scenario.hpp"
+
+#include <kew/blocking_queue.hpp>
+#include <kew/mpmc_ring.hpp>
+#include <kew/mpsc_ring.hpp>
+#include <kew/spmc_ring.hpp>
+#include <kew/spsc_ring.hpp>
+
+#include "rings.hpp"
+
+#include <stop_token>
+
+namespace scenarios {
+namespace {
+
+using kew::blocking_queue;
+using kew::park_wait;
+using kew::spin_wait;
+using kew::status;
+using kew::yield_wait;
+
+/// Polls once, then sleeps: all that an adaptive wait is, in the fewest steps.
+class short_adaptive_wait {
+ public:
+  static constexpr bool parks = true;
+  bool poll_again() noexcept {
+    if (polled_) return false;
+    polled_ = true;
+    kew::detail::cpu_relax();
+    return true;
+  }
+
+ private:
+  bool polled_ = false;
+};
+
+template <class Ring, class Wait, precedence Order, int Capacity, int Inside, class... Thread>
+void threads() {
+  watched<blocking_queue<probe, Ring, Wait>> queue(Order, Capacity, std::size_t{Capacity});
+  if (!kew::sealable_ring<Ring>) queue.log().closes_softly();
+  for (int i = 0; i < Inside; ++i) static_cast<void>(queue.push_move());
+  together([&] { Thread::run(queue); }...);
+  queue.finish();
+}
+
+template <class Ring, class Wait = park_wait>
+struct adder {
+  std::vector<scenario>& all;
+  std::string name;
+
+  template <int Capacity, int Inside, class... Thread>
+  void add(const char* what) {
+    all.push_back({name + ": " + what, threads<Ring, Wait, precedence::happens_before, Capacity, Inside, Thread...>,
+                   static_cast<int>(sizeof...(Thread))});
+  }
+};
+
+/// Goes on until it gets one.
+struct poll_until_popped {
+  static void run(auto& queue) {
+    while (!queue.pop_value()) kew::detail::cpu_relax();
+  }
+};
+
+template <class Ring>
+void stopped_pop() {
+  watched<blocking_queue<probe, Ring, park_wait>> queue(precedence::happens_before, 1, std::size_t{1});
+  std::stop_source source;
+  const auto pop = [&](auto& inner) { return inner.pop(source.get_token()); };
+  together(
+      [&] {
+        while (queue.pop_result(pop) == status::success) {
+        }
+      },
+      [&] {
+        static_cast<void>(queue.push_move());
+        source.request_stop();
+      });
+  queue.finish();
+}
+template <class Ring>
+void stopped_push() {
+  watched<blocking_queue<probe, Ring, park_wait>> queue(precedence::happens_before, 1, std::size_t{1});
+  std::stop_source source;
+  const auto push = [&](auto& inner, probe& element) { return inner.push(std::move(element), source.get_token()); };
+  together(
+      [&] {
+        while (queue.push_probe(push) == status::success) {
+        }
+      },
+      [&] {
+        static_cast<void>(queue.pop_value());
+        static_cast<void>(queue.pop_value());
+        source.request_stop();
+      });
+  queue.finish();
+}
+
+/// One producer and one consumer over any ring.
+template <class Ring, class Wait = park_wait>
+void add_pairs(std::vector<scenario>& all, const char* name) {
+  adder<Ring, Wait> to{all, name};
+  to.template add<1, 0, does<wait_push, wait_push, wait_push>, does<wait_pop, wait_pop, wait_pop>>("push and pop");
+  to.template add<1, 0, does<wait_push, wait_push, close>, pop_all>("push, close and pop all");
+  to.template add<1, 1, does<wait_push, wait_push>, does<close, wait_pop, wait_pop>>("push against close");
+  to.template add<1, 0, does<wait_pop, wait_pop>, does<wait_push, close>>("pop against close");
+  to.template add<1, 0, does<timed_push, timed_push, timed_push>, does<timed_pop, timed_pop, timed_pop>>("timed push and pop");
+  to.template add<1, 1, does<timed_push, timed_push>, does<close, timed_pop, timed_pop>>("timed push against close");
+  to.template add<1, 0, does<push_move, push_copy, emplace>, does<timed_pop, timed_pop, timed_pop>>("try_push and timed pop");
+  to.template add<1, 0, does<timed_push, timed_push, timed_push>, does<pop_value, pop_into, consume>>("timed push and try_pop");
+  to.template add<1, 0, does<wait_emplace, wait_emplace>, does<poll_until_popped, poll_until_popped>>("emplace and try_pop");
+  to.template add<2, 0, does<wait_push_three, wait_push_three, close>, pop_all_by_twos>("batches in and out");
+  to.template add<2, 1, does<wait_push_three, close>, does<pop_two, pop_all>>("batches in and try_pop_n");
+  to.template add<2, 0, does<push_two, push_two, close>, pop_all_by_twos>("try_push_n and batches out");
+  to.template add<1, 0, does<push_move, look_closed, push_move>, does<close, look_closed, pop_value, pop_value>>("try_push, close, try_pop, is_closed");
+  to.template add<1, 0, does<push_move, push_move, close>, does<wait_pop, pop_value, pop_value>>("closed and drained");
+}
+
+template <class Ring, class Wait = park_wait>
+void add_many_producers(std::vector<scenario>& all, const char* name) {
+  adder<Ring, Wait> to{all, name};
+  to.template add<1, 0, does<wait_push, wait_push>, does<wait_push>, does<wait_pop, wait_pop, wait_pop>>("two push and one pops");
+  to.template add<1, 1, does<wait_push>, does<wait_push>, does<close, pop_all>>("two push against close");
+  to.template add<1, 1, does<wait_push>, does<timed_push>, does<wait_pop, wait_pop>>("a timed push beside a push");
+  to.template add<1, 1, does<wait_emplace_in_vain>, does<wait_push>, does<wait_pop, wait_pop>>("a constructor that throws beside a push");
+  to.template add<1, 0, does<push_move, push_move>, does<push_copy, close>, pop_all>("two try_push, close and pop all");
+}
+
+template <class Ring, class Wait = park_wait>
+void add_many_consumers(std::vector<scenario>& all, const char* name) {
+  adder<Ring, Wait> to{all, name};
+  to.template add<1, 0, does<wait_push, wait_push, wait_push>, does<wait_pop, wait_pop>, does<wait_pop>>("one pushes and two pop");
+  to.template add<2, 0, does<wait_push, wait_push, wait_push, close>, pop_all, pop_all>("one pushes and closes, two pop all");
+  to.template add<1, 0, does<wait_push, wait_push>, does<timed_pop>, does<wait_pop>>("a timed pop beside a pop");
+  to.template add<1, 0, does<push_move, close>, does<wait_pop>, does<wait_pop>>("close wakes two");
+  to.template add<2, 0, does<wait_push_three, close>, pop_all_by_twos, pop_all_by_twos>("batches in, batches out by two");
+}
+
+}  // namespace
+
+std::vector<scenario> of_blocking_queue() {
+  std::vector<scenario> all;
+  add_pairs<spsc>(all, "blocking_queue over spsc");
+  add_pairs<mpsc>(all, "blocking_queue over mpsc");
+  add_pairs<spmc>(all, "blocking_queue over spmc");
+  add_pairs<mpmc>(all, "blocking_queue over mpmc");
+  add_pairs<unsealed<mpmc>>(all, "blocking_queue over a ring without seal");
+  add_many_producers<mpsc>(all, "blocking_queue over mpsc");
+  add_many_producers<mpmc>(all, "blocking_queue over mpmc");
+  add_many_producers<unsealed<mpmc>>(all, "blocking_queue over a ring without seal");
+  add_many_consumers<spmc>(all, "blocking_queue over spmc");
+  add_many_consumers<mpmc>(all, "blocking_queue over mpmc");
+  add_pairs<mpmc, short_adaptive_wait>(all, "adaptive blocking_queue over mpmc");
+  add_pairs<spsc, yield_wait>(all, "yielding blocking_queue over spsc");
+  add_pairs<mpmc, spin_wait>(all, "spinning blocking_queue over mpmc");
+  adder<mpmc>{all, "blocking_queue over mpmc"}
+      .add<1, 0, does<wait_push, wait_push>, does<wait_push>, does<wait_pop, wait_pop>, does<wait_pop>>("two push and two pop");
+  adder<mpmc>{all, "blocking_queue over mpmc"}
+      .add<1, 0, does<wait_push>, does<wait_push>, does<close>, does<wait_pop, wait_pop>>("two push, one closes, one pops");
+  all.push_back({"blocking_queue over mpmc: pop until stopped", stopped_pop<mpmc>, 2});
+  all.push_back({"blocking_queue over spsc: push until stopped", stopped_push<spsc>, 2});
+  return all;
+}
+
+}  // namespace scenarios

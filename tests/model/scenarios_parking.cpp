@@ -1,0 +1,210 @@
+#include "scenario.hpp"
+
+#include <kew/detail/parking.hpp>
+
+#include <cstdint>
+
+namespace scenarios {
+namespace {
+
+using namespace kew::detail;
+
+/// The smallest thing to wait for: a count of tokens, where each take() takes one.
+class tokens {
+ public:
+  void put(unsigned n = 1) {
+    count_.fetch_add(n, release);
+    place_.notify(n);
+  }
+  /// False once the deadline is over and there is no token.
+  bool take(time_point deadline = never) {
+    sleeper waiting(place_);
+    for (;;) {
+      if (try_take()) {
+        waiting.satisfied();
+        return true;
+      }
+      if (deadline != never && now() >= deadline) return false;
+      if (waiting.entered())
+        waiting.sleep(deadline);
+      else
+        waiting.enter();
+    }
+  }
+  /// Goes through the motions of waiting, then goes away without a token. What it was woken for, if it was,
+  /// is somebody else's.
+  void change_of_mind() {
+    sleeper waiting(place_);
+    waiting.enter();
+    if (explorer::choose(2) == 0) waiting.sleep(now() + for_a_while);
+  }
+  bool try_take() {
+    unsigned seen = count_.load(acquire);
+    while (seen > 0)
+      if (count_.compare_exchange_weak(seen, seen - 1, acq_rel, acquire)) return true;
+    return false;
+  }
+  parking_place& place() { return place_; }
+
+ private:
+  kew::detail::atomic<unsigned> count_{0};
+  parking_place place_;
+};
+
+void one_waits() {
+  tokens box;
+  together([&] { box.put(); }, [&] { box.take(); });
+}
+void one_waits_again_and_again() {
+  tokens box;
+  together(
+      [&] {
+        box.put();
+        box.put();
+        box.put();
+      },
+      [&] {
+        box.take();
+        box.take();
+        box.take();
+      });
+}
+void two_wait_for_two() {
+  tokens box;
+  together(
+      [&] {
+        box.put();
+        box.put();
+      },
+      [&] { box.take(); }, [&] { box.take(); });
+}
+void two_wait_for_two_at_once() {
+  tokens box;
+  together([&] { box.put(2); }, [&] { box.take(); }, [&] { box.take(); });
+}
+void three_wait_for_three() {
+  tokens box;
+  together(
+      [&] {
+        box.put(2);
+        box.put();
+      },
+      [&] { box.take(); }, [&] { box.take(); }, [&] { box.take(); });
+}
+void two_notify_two() {
+  tokens box;
+  together([&] { box.put(); }, [&] { box.put(); }, [&] { box.take(); }, [&] { box.take(); });
+}
+void two_notify_one() {
+  tokens box;
+  together([&] { box.put(); }, [&] { box.put(); },
+           [&] {
+             box.take();
+             box.take();
+           });
+}
+void timed_and_untimed() {
+  tokens box;
+  bool taken = false;
+  together([&] { box.put(); }, [&] { taken = box.take(now() + for_a_while); },
+           [&] { box.take(); }, [&] { box.put(); });
+  expect(box.try_take() == !taken, "two tokens, neither lost nor taken twice");
+}
+void timed_alone() {
+  tokens box;
+  bool taken = false;
+  together([&] { box.put(); }, [&] { taken = box.take(now() + for_a_while); });
+  expect(box.try_take() == !taken, "one token, neither lost nor taken twice");
+}
+void timed_twice() {
+  tokens box;
+  int taken = 0;
+  together(
+      [&] {
+        box.put();
+        box.put();
+      },
+      [&] {
+        taken += box.take(now() + for_a_while);
+        taken += box.take(now() + for_a_while);
+      });
+  while (box.try_take()) ++taken;
+  expect(taken == 2, "two tokens, neither lost nor taken twice");
+}
+void one_changes_its_mind() {
+  tokens box;
+  together([&] { box.put(); }, [&] { box.change_of_mind(); }, [&] { box.take(); });
+}
+void one_of_two_changes_its_mind() {
+  tokens box;
+  together(
+      [&] {
+        box.put();
+        box.put();
+      },
+      [&] {
+        box.change_of_mind();
+        box.take();
+      },
+      [&] { box.take(); });
+}
+
+/// A condition that everybody waits for, as the closing of a queue is.
+class gate {
+ public:
+  void open() {
+    open_.store(true, release);
+    place_.notify_all();
+  }
+  void pass() {
+    sleeper waiting(place_);
+    while (!open_.load(acquire)) {
+      if (waiting.entered())
+        waiting.sleep(never);
+      else
+        waiting.enter();
+    }
+    waiting.satisfied();
+  }
+
+ private:
+  kew::detail::atomic<bool> open_{false};
+  parking_place place_;
+};
+
+void notify_all_wakes_one() {
+  gate door;
+  together([&] { door.open(); }, [&] { door.pass(); });
+}
+void notify_all_wakes_three() {
+  gate door;
+  together([&] { door.open(); }, [&] { door.pass(); }, [&] { door.pass(); }, [&] { door.pass(); });
+}
+void notify_all_by_two() {
+  gate door;
+  together([&] { door.open(); }, [&] { door.open(); }, [&] { door.pass(); }, [&] { door.pass(); });
+}
+
+}  // namespace
+
+std::vector<scenario> of_parking() {
+  return {
+      {"parking: one waits", one_waits, 2},
+      {"parking: one waits again and again", one_waits_again_and_again, 2},
+      {"parking: two wait for two", two_wait_for_two, 3},
+      {"parking: two wait for two at once", two_wait_for_two_at_once, 3},
+      {"parking: two notify one", two_notify_one, 3},
+      {"parking: one changes its mind", one_changes_its_mind, 3},
+      {"parking: one of two changes its mind", one_of_two_changes_its_mind, 3},
+      {"parking: a timed wait", timed_alone, 2},
+      {"parking: timed waits again and again", timed_twice, 2},
+      {"parking: a timed wait beside an untimed one", timed_and_untimed, 4},
+      {"parking: two notify two", two_notify_two, 4},
+      {"parking: three wait for three", three_wait_for_three, 4},
+      {"parking: notify_all wakes one", notify_all_wakes_one, 2},
+      {"parking: notify_all wakes three", notify_all_wakes_three, 4},
+      {"parking: notify_all by two", notify_all_by_two, 4},
+  };
+}
+
+}  // namespace scenarios
