@@ -4,6 +4,7 @@
 #include <kew/blocking_queue.hpp>
 #include <kew/channel.hpp>
 #include <kew/concepts.hpp>
+#include <kew/error.hpp>
 #include <kew/metered_ring.hpp>
 #include <kew/metrics.hpp>
 #include <kew/mpmc_ring.hpp>

@@ -28,6 +28,7 @@
 #include <kew/detail/cache_line.hpp>
 #include <kew/detail/positions.hpp>
 #include <kew/detail/slots.hpp>
+#include <kew/detail/solo.hpp>
 #include <kew/detail/sync.hpp>
 #include <kew/status.hpp>
 
@@ -89,6 +90,7 @@ class basic_spsc_ring {
   /// Constructs the element in its slot. If that throws, the ring is as it was.
   template <class... A>
   status try_emplace(A&&... arguments) noexcept(std::is_nothrow_constructible_v<T, A...>) {
+    const solo::turn turn(producing_, one_producer);
     const Index position = pushed_.load(relaxed);
     if (position == push_limit_ && position == refresh_push_limit()) return status::full;
     std::construct_at(at(position), std::forward<A>(arguments)...);
@@ -100,6 +102,7 @@ class basic_spsc_ring {
   /// in. If one throws, none of them is in the ring.
   template <std::input_iterator It>
   std::size_t try_push_n(It first, std::size_t n) {
+    const solo::turn turn(producing_, one_producer);
     const Index position = pushed_.load(relaxed);
     n = std::min(n, room(position, n));
     if (n == 0) return 0;
@@ -117,6 +120,7 @@ class basic_spsc_ring {
   /// The oldest element, or empty. If moving it out throws, that element is lost and the next one is at
   /// the front.
   result<T> try_pop() noexcept(std::is_nothrow_move_constructible_v<T>) {
+    const solo::turn turn(consuming_, one_consumer);
     const Index position = popped_.load(relaxed);
     if (position == pop_limit_ && position == refresh_pop_limit()) return status::empty;
     const front_release released{*this, position};
@@ -129,6 +133,7 @@ class basic_spsc_ring {
   /// Shows the oldest element to `f` in its slot, then destroys it, also when `f` throws.
   template <class F>
   status try_consume(F&& f) noexcept(std::is_nothrow_invocable_v<F, T&>) {
+    const solo::turn turn(consuming_, one_consumer);
     const Index position = popped_.load(relaxed);
     if (position == pop_limit_ && position == refresh_pop_limit()) return status::empty;
     const front_release released{*this, position};
@@ -140,6 +145,7 @@ class basic_spsc_ring {
   /// out, it is lost, and those behind it stay.
   template <class Out>
   std::size_t try_pop_n(Out out, std::size_t n) {
+    const solo::turn turn(consuming_, one_consumer);
     const Index position = popped_.load(relaxed);
     n = std::min(n, items(position, n));
     const auto [ahead, wrapped] = spans(position, n);
@@ -159,12 +165,14 @@ class basic_spsc_ring {
     static_assert(std::is_trivially_default_constructible_v<T>,
                   "kew: try_claim hands out raw slots, so the element type must be trivially default constructible; use "
                   "try_emplace or try_push_n for this one");
+    const solo::turn turn(producing_, one_producer);
     const Index position = pushed_.load(relaxed);
     return write_claim(*this, spans(position, std::min(n, room(position, n))));
   }
 
   /// Up to `n` of the oldest elements, to be read in place. All of them stay until release().
   read_claim try_peek(std::size_t n) noexcept {
+    const solo::turn turn(consuming_, one_consumer);
     const Index position = popped_.load(relaxed);
     return read_claim(*this, spans(position, std::min(n, items(position, n))));
   }
@@ -234,14 +242,21 @@ class basic_spsc_ring {
     return known >= wanted ? known : positions_.distance(position, refresh_pop_limit());
   }
 
+  static constexpr const char* one_producer =
+      "kew::spsc_ring: a second thread pushes while a push is under way; this ring allows one producer\n";
+  static constexpr const char* one_consumer =
+      "kew::spsc_ring: a second thread pops while a pop is under way; this ring allows one consumer\n";
+
   slots<T, Capacity, Allocator, most> slots_;
   positions<Index, 0> positions_;
   // popped_ ≤ pop_limit_ ≤ pushed_ ≤ push_limit_ ≤ popped_ + lap, each on a line of its own: the other side reads
   // the positions, and nobody but their owner the limits.
   alignas(cache_line) atomic<Index> pushed_;
   alignas(cache_line) Index push_limit_;
+  [[no_unique_address]] solo producing_;
   alignas(cache_line) atomic<Index> popped_;
   alignas(cache_line) Index pop_limit_;
+  [[no_unique_address]] solo consuming_;
 };
 
 /// Slots that the producer fills in place. Dropped without commit(), it publishes nothing.

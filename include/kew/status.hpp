@@ -8,6 +8,7 @@
 #include <utility>
 
 #include <kew/detail/sync.hpp>
+#include <kew/error.hpp>
 
 namespace kew::inline KEW_NAMESPACE {
 
@@ -165,7 +166,7 @@ class [[nodiscard]] result {
 
   template <class Self>
   static constexpr auto& checked(Self& self) {
-    if (!self.has_value()) throw bad_result(self.status_);
+    if (!self.has_value()) detail::raise_error(bad_result(self.status_));
     return get(self);
   }
 

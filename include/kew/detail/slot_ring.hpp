@@ -18,6 +18,7 @@
 #include <kew/detail/cache_line.hpp>
 #include <kew/detail/positions.hpp>
 #include <kew/detail/slots.hpp>
+#include <kew/detail/solo.hpp>
 #include <kew/detail/sync.hpp>
 #include <kew/status.hpp>
 
@@ -153,6 +154,7 @@ class slot_ring {
 
   template <class... A>
   status try_emplace(A&&... arguments) noexcept(std::is_nothrow_constructible_v<T, A...>) {
+    [[maybe_unused]] const push_turn turn(producing_, one_producer);
     Index position = pushed_.position();
     for (;;) {
       if (const status room = find_room(position); !room) return room;
@@ -183,6 +185,7 @@ class slot_ring {
     constexpr bool cannot_throw = std::is_nothrow_constructible_v<T, std::iter_reference_t<It>> &&
                                   noexcept(*std::declval<It&>()) && noexcept(++std::declval<It&>());
     if (n == 0) return 0;
+    [[maybe_unused]] const push_turn turn(producing_, one_producer);
     Index position = pushed_.position();
     for (;;) {
       if (!find_room(position)) return 0;
@@ -205,6 +208,7 @@ class slot_ring {
   }
 
   result<T> try_pop() noexcept(std::is_nothrow_move_constructible_v<T>) {
+    [[maybe_unused]] const pop_turn turn(consuming_, one_consumer);
     Index position = popped_.position();
     if (const status item = claim_item(position); !item) return item;
     const slot_release released{*this, position};
@@ -216,6 +220,7 @@ class slot_ring {
 
   template <class F>
   status try_consume(F&& f) noexcept(std::is_nothrow_invocable_v<F, T&>) {
+    [[maybe_unused]] const pop_turn turn(consuming_, one_consumer);
     Index position = popped_.position();
     if (const status item = claim_item(position); !item) return item;
     const slot_release released{*this, position};
@@ -383,10 +388,28 @@ class slot_ring {
     }
   };
 
+  // Only a side with one thread needs watching. (Two members of one empty type would take two bytes, and a line.)
+  template <int Side>
+  struct anybody {
+    struct turn {
+      turn(anybody&, const char*) noexcept {}
+    };
+  };
+  using push_side = std::conditional_t<many_push, anybody<0>, solo>;
+  using pop_side = std::conditional_t<many_pop, anybody<1>, solo>;
+  using push_turn = typename push_side::turn;
+  using pop_turn = typename pop_side::turn;
+  static constexpr const char* one_producer =
+      "kew::spmc_ring: a second thread pushes while a push is under way; this ring allows one producer\n";
+  static constexpr const char* one_consumer =
+      "kew::mpsc_ring: a second thread pops while a pop is under way; this ring allows one consumer\n";
+
   slots<slot, Capacity, Allocator, flagged_positions<Index>::most> slots_;
   flagged_positions<Index> positions_;
   side_counter<Producers, Index> pushed_;
   side_counter<Consumers, Index> popped_;
+  [[no_unique_address]] push_side producing_;
+  [[no_unique_address]] pop_side consuming_;
 };
 
 }  // namespace kew::inline KEW_NAMESPACE::detail

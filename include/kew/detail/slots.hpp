@@ -15,6 +15,7 @@
 
 #include <kew/concepts.hpp>
 #include <kew/detail/cache_line.hpp>
+#include <kew/error.hpp>
 
 namespace kew::inline KEW_NAMESPACE::detail {
 
@@ -33,10 +34,10 @@ class no_room : public std::bad_alloc {
 };
 
 inline void check_capacity(std::size_t capacity, std::size_t most) {
-  if (capacity == 0) throw std::invalid_argument("kew: a ring of capacity 0 could hold nothing; ask for 1 or more");
+  if (capacity == 0) raise_error(std::invalid_argument("kew: a ring of capacity 0 could hold nothing; ask for 1 or more"));
   if (capacity > most)
-    throw std::length_error("kew: a ring of capacity " + std::to_string(capacity) + " cannot be addressed; at most " +
-                            std::to_string(most) + " elements of this type can");
+    raise_error(std::length_error("kew: a ring of capacity " + std::to_string(capacity) + " cannot be addressed; at most " +
+                                  std::to_string(most) + " elements of this type can"));
 }
 
 /// `Most` is what the ring's indices can count.
@@ -72,11 +73,15 @@ class slots<Slot, dynamic_capacity, Allocator, Most> {
     const std::size_t addressable = (PTRDIFF_MAX - alignment) / sizeof(Slot);
     check_capacity(capacity, std::min({Most, addressable, block_traits::max_size(allocator_) / sizeof(Slot) * sizeof(block)}));
     size_ = capacity;
+#if defined(__cpp_exceptions)
     try {
       blocks_ = block_traits::allocate(allocator_, block_count());
     } catch (const std::bad_alloc&) {
       throw no_room(capacity);
     }
+#else
+    blocks_ = block_traits::allocate(allocator_, block_count());
+#endif
   }
   ~slots() { block_traits::deallocate(allocator_, blocks_, block_count()); }
   slots(const slots&) = delete;

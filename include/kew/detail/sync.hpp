@@ -36,11 +36,33 @@
 #include <mutex>
 #endif
 
-// Two translation units that park by different means must not share one inline function.
-#if KEW_FUTEX
-#define KEW_NAMESPACE v0
+// In a debug build the rings watch that no second thread enters a side that allows one.
+#ifndef KEW_CHECKED
+#if defined(NDEBUG) || defined(__OPTIMIZE__)
+#define KEW_CHECKED 0
 #else
-#define KEW_NAMESPACE v0_portable
+#define KEW_CHECKED 1
+#endif
+#endif
+
+// Translation units that were compiled with different choices must not share a type or an inline function:
+// each choice is a part of every name.
+#define KEW_JOIN_AS_THEY_ARE(a, b) a##b
+#define KEW_JOIN(a, b) KEW_JOIN_AS_THEY_ARE(a, b)
+#if KEW_FUTEX
+#define KEW_PARKING v0
+#else
+#define KEW_PARKING v0_portable
+#endif
+#if KEW_CHECKED
+#define KEW_PARKING_AND_CHECKS KEW_JOIN(KEW_PARKING, _checked)
+#else
+#define KEW_PARKING_AND_CHECKS KEW_PARKING
+#endif
+#if defined(KEW_CACHE_LINE)
+#define KEW_NAMESPACE KEW_JOIN(KEW_JOIN(KEW_PARKING_AND_CHECKS, _line), KEW_CACHE_LINE)
+#else
+#define KEW_NAMESPACE KEW_PARKING_AND_CHECKS
 #endif
 
 #if defined(__SANITIZE_THREAD__)

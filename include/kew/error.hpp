@@ -1,0 +1,39 @@
+// What happens where kew would throw and the program is compiled without exceptions.
+#pragma once
+
+#include <cstdio>
+#include <cstdlib>
+
+#include <kew/detail/sync.hpp>
+
+namespace kew::inline KEW_NAMESPACE {
+
+namespace detail {
+
+inline void print_and_abort(const char* message) {
+  std::fputs(message, stderr);
+  std::fputc('\n', stderr);
+  std::abort();
+}
+
+}  // namespace detail
+
+/// Called with the message of the exception that would have been thrown. To be set before kew is used; if it
+/// returns, the program is aborted. Without a meaning where exceptions are on.
+inline void (*on_error)(const char* message) = detail::print_and_abort;
+
+namespace detail {
+
+template <class Exception>
+[[noreturn]] void raise_error(const Exception& error) {
+#if defined(__cpp_exceptions)
+  throw error;
+#else
+  on_error(error.what());
+  std::abort();
+#endif
+}
+
+}  // namespace detail
+
+}  // namespace kew::inline KEW_NAMESPACE
