@@ -7,8 +7,8 @@
 // A thread that is going to sleep adds itself to the sleepers and looks once more for what it waits for. A
 // notifier turns one sleeper into one permit and wakes one thread, which takes the permit away. So a further
 // notifier finds that thread counted out already and does not wake it again, however long it takes to get up.
-// Sleepers have no names: any of them may take any permit. There are always at least as many sleepers in the
-// count as threads that the kernel has asleep.
+// Sleepers have no names: any of them may take any permit, and none goes to sleep while there is one. So there
+// are always at least as many sleepers in the count as threads that the kernel has asleep.
 //
 // The rule that makes it safe: a thread that has taken a permit and goes away without what it was woken for
 // passes it on. A `sleeper` sees to that.
@@ -54,7 +54,8 @@ class alignas(cache_line) parking_place {
   /// Sleeps until the first wake-up after the ticket was drawn, or for no reason; not beyond the deadline. True:
   /// the caller has taken a permit. In any case it is not counted any more.
   bool sleep(ticket before, time_point deadline) noexcept {
-    const bool woken = futex_wait(wake_ups_, before, deadline);
+    // A permit that is there already was given before the ticket was drawn, so nothing would end a sleep for it.
+    const bool woken = permits(word_.load(relaxed)) > 0 || futex_wait(wake_ups_, before, deadline);
     return leave(woken);
   }
 
