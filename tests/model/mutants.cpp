@@ -27,30 +27,31 @@ using scenarios::scenario;
 
 struct target {
   const scenario* what;
-  int kills = 0;
+  int length = 0;                    // steps of its longest execution
+  std::map<std::string, int> kills;  // by header
 };
 
 class hunt {
  public:
   explicit hunt(std::uint64_t effort) : effort_(effort), scenarios_(scenarios::all_scenarios()) {
-    for (const scenario& each : scenarios_) targets_.push_back({&each});
+    for (const scenario& each : scenarios_) targets_.push_back({&each, 0, {}});
     find_places();
   }
 
   bool kill(const mutant& each, std::string& killer) {
     std::vector<target*> able;
     for (const std::size_t i : visitors_.at(key(each.at))) able.push_back(&targets_[i]);
-    // Whoever has killed before will kill again.
-    std::stable_sort(able.begin(), able.end(), [](const target* a, const target* b) { return a->kills > b->kills; });
+    // Whoever has killed in this header before will kill again, and short scenarios hide little.
+    std::stable_sort(able.begin(), able.end(), [&](target* a, target* b) {
+      return std::pair(-a->kills[each.at.file], a->length) < std::pair(-b->kills[each.at.file], b->length);
+    });
+    active_ = &each;
     explorer::mutate(&each);
+    const std::uint64_t enough = executions_ + most_executions * effort_;
     bool killed = false;
-    for (const round& now : rounds) {
-      for (target* by : able) {
-        killed = attempt(*by, now, killer);
-        if (killed) break;
-      }
-      if (killed) break;
-    }
+    for (const round& now : rounds)
+      for (target* by : able)
+        if (!killed && executions_ < enough) killed = attempt(*by, each.at.file, now, killer);
     explorer::mutate(nullptr);
     return killed;
   }
@@ -62,6 +63,7 @@ class hunt {
     return all;
   }
 
+  int unsound() const { return unsound_; }
   std::size_t places() const { return places_.size(); }
   std::uint64_t executions() const { return executions_; }
 
@@ -73,26 +75,35 @@ class hunt {
     std::uint64_t executions;
   };
   // Cheap ones for all scenarios before dear ones for any.
-  static constexpr round rounds[] = {{search::random, 100},          {search::depth_first, 300}, {search::random, 2'000},
-                                     {search::depth_first, 10'000},  {search::priorities, 5'000}, {search::random, 50'000},
+  static constexpr round rounds[] = {{search::random, 100},        {search::depth_first, 300},  {search::random, 2'000},
+                                     {search::depth_first, 5'000}, {search::priorities, 5'000}, {search::random, 20'000},
                                      {search::depth_first, 100'000}};
+  /// Before a mutant counts as a survivor.
+  static constexpr std::uint64_t most_executions = 2'000'000;
 
   static place_key key(const place& of) { return {of.file, of.line, of.column}; }
 
   void find_places() {
     for (std::size_t i = 0; i < scenarios_.size(); ++i) {
+      bool sound = true;
       explorer::collect_places(true);
       for (const fences fence : {fences::asymmetric, fences::symmetric}) {
         options how = scenarios::bounds(search::random, fence);
         how.executions = 200;
         const result found = explore(scenarios_[i].body, how);
         executions_ += found.executions;
+        targets_[i].length = std::max(targets_[i].length, found.longest);
         if (found.failed) {
           std::printf("FAILED without a mutant: %s\n  %s\n", scenarios_[i].name.c_str(), found.failure.c_str());
-          std::exit(1);
+          sound = false;
+          break;
         }
       }
       explorer::collect_places(false);
+      if (!sound) {
+        ++unsound_;
+        continue;
+      }
       for (const place& each : explorer::places()) {
         if (each.file.find("kew/") == std::string::npos || each.file.find("model/") != std::string::npos) continue;
         places_.emplace(key(each), each);
@@ -101,22 +112,45 @@ class hunt {
     }
   }
 
-  bool attempt(target& by, const round& now, std::string& killer) {
+  bool attempt(target& by, const std::string& header, const round& now, std::string& killer) {
     for (const fences fence : {fences::asymmetric, fences::symmetric}) {
       options how = scenarios::bounds(now.how, fence);
       how.executions = now.executions * effort_;
       const result found = explore(by.what->body, how);
       executions_ += found.executions;
       if (!found.failed) continue;
-      ++by.kills;
+      if (!stands_without_mutant(*by.what, how, found)) continue;
+      ++by.kills[header];
       killer = by.what->name + ": " + found.failure + " (seed " + std::to_string(found.seed) + ", path " + found.path + ")";
       return true;
     }
     return false;
   }
 
+  /// The executions that have killed must be harmless to kew as it is, else it is not the mutant that they found.
+  bool stands_without_mutant(const scenario& of, options how, const result& killed) {
+    std::uint64_t& known = harmless_[{&of, how.how, how.fence}];
+    if (known >= killed.executions) return true;
+    const mutant* const active = active_;
+    explorer::mutate(nullptr);
+    how.executions = killed.executions;
+    const result found = explore(of.body, how);
+    executions_ += found.executions;
+    explorer::mutate(active);
+    if (found.failed) {
+      ++unsound_;
+      std::printf("FAILED without a mutant: %s\n  %s\n", of.name.c_str(), found.failure.c_str());
+      return false;
+    }
+    known = killed.executions;
+    return true;
+  }
+
   std::uint64_t effort_;
+  const mutant* active_ = nullptr;
   std::uint64_t executions_ = 0;
+  int unsound_ = 0;
+  std::map<std::tuple<const scenario*, search, fences>, std::uint64_t> harmless_;
   std::vector<scenario> scenarios_;
   std::vector<target> targets_;
   std::map<place_key, place> places_;
@@ -159,5 +193,5 @@ int main(int count, char** words) {
   }
   std::printf("model mutants: killed %d of %d at %zu places, %llu executions\n%s", killed, hunted, all.places(),
               static_cast<unsigned long long>(all.executions()), survivors.c_str());
-  return killed == hunted && hunted > 0 ? 0 : 1;
+  return killed == hunted && hunted > 0 && all.unsound() == 0 ? 0 : 1;
 }

@@ -96,6 +96,41 @@ void stopped_push() {
   queue.finish();
 }
 
+/// What was done before close() is seen by whoever is told of it: the reason for closing, say.
+template <class Ring, class Told>
+void closing_passes_on() {
+  blocking_queue<probe, Ring, park_wait> queue(1);
+  probe reason(1);
+  together(
+      [&] {
+        reason = probe(2);
+        queue.close();
+      },
+      [&] {
+        if (Told::told(queue)) expect(reason == 2, "the reason is the one that was set before closing");
+      });
+}
+struct by_push {
+  static bool told(auto& queue) {
+    while (queue.push(probe(3)) != status::closed) {
+    }
+    return true;
+  }
+};
+struct by_pop {
+  static bool told(auto& queue) { return queue.pop().status() == status::closed; }
+};
+struct by_is_closed {
+  static bool told(auto& queue) { return queue.is_closed(); }
+};
+
+template <class Ring>
+void add_closing(std::vector<scenario>& all, const std::string& name) {
+  all.push_back({name + ": a push is told closed, and why", closing_passes_on<Ring, by_push>, 2});
+  all.push_back({name + ": a pop is told closed, and why", closing_passes_on<Ring, by_pop>, 2});
+  all.push_back({name + ": is_closed tells why", closing_passes_on<Ring, by_is_closed>, 2});
+}
+
 /// One producer and one consumer over any ring.
 template <class Ring, class Wait = park_wait>
 void add_pairs(std::vector<scenario>& all, const char* name) {
@@ -150,6 +185,11 @@ std::vector<scenario> of_blocking_queue() {
   add_many_producers<unsealed<mpmc>>(all, "blocking_queue over a ring without seal");
   add_many_consumers<spmc>(all, "blocking_queue over spmc");
   add_many_consumers<mpmc>(all, "blocking_queue over mpmc");
+  add_closing<spsc>(all, "blocking_queue over spsc");
+  add_closing<mpsc>(all, "blocking_queue over mpsc");
+  add_closing<spmc>(all, "blocking_queue over spmc");
+  add_closing<mpmc>(all, "blocking_queue over mpmc");
+  add_closing<unsealed<mpmc>>(all, "blocking_queue over a ring without seal");
   add_pairs<mpmc, short_adaptive_wait>(all, "adaptive blocking_queue over mpmc");
   add_pairs<spsc, yield_wait>(all, "yielding blocking_queue over spsc");
   add_pairs<mpmc, spin_wait>(all, "spinning blocking_queue over mpmc");

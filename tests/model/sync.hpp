@@ -13,6 +13,8 @@
 
 #define KEW_NAMESPACE model
 #define KEW_FUTEX 1
+// What the library checks in debug builds, scenarios check by themselves.
+#define KEW_CHECKED 0
 
 namespace kew::inline KEW_NAMESPACE::detail {
 

@@ -1,0 +1,300 @@
+// What becomes of the other threads when one stops for ever, at any step it could stop at. That, and how many
+// steps a call can take, is what the "Progress" lines of the headers promise. Each line below holds one
+// promise: that calls return, or that a call can be made to wait for ever. The second kind is checked as well,
+// so that no header promises less than it could.
+#include "rings.hpp"
+#include "scenario.hpp"
+
+#include <kew/blocking_queue.hpp>
+#include <kew/channel.hpp>
+
+#include <algorithm>
+#include <cstdio>
+#include <string>
+#include <vector>
+
+namespace {
+
+using namespace scenarios;
+using explorer::options;
+using explorer::result;
+using explorer::search;
+using kew::status;
+
+enum class promise { returns, can_wait_for_ever };
+
+struct statement {
+  const char* words;
+  promise holds;
+  void (*body)();
+  int stops;  // the thread that stops
+};
+
+/// Runs a call, and demands that it took at most so many atomic operations.
+template <class Call>
+auto within(int steps, Call call) {
+  const int before = explorer::steps_of_this_thread();
+  auto outcome = call();
+  expect(explorer::steps_of_this_thread() - before <= steps, "the call takes no more steps than promised");
+  return outcome;
+}
+
+void finish(auto& ring) {
+  if (explorer::crashed()) return;
+  while (ring.try_pop()) {
+  }
+}
+
+// ---- spsc_ring: wait-free ----------------------------------------------------------------------------------
+
+void spsc_calls() {
+  spsc ring(2);
+  together(
+      [&] {
+        for (int i = 0; i < 5; ++i) {
+          const status done = within(3, [&] { return i % 2 == 0 ? ring.try_push(probe(i)) : ring.try_emplace(i); });
+          expect(done || done == status::full, "a push is never told to come again");
+        }
+      },
+      [&] {
+        for (int i = 0; i < 5; ++i) {
+          const status done = within(3, [&] { return ring.try_pop().status(); });
+          expect(done || done == status::empty, "a pop is never told to come again");
+        }
+      });
+  finish(ring);
+}
+
+// ---- The slot rings: no call waits ---------------------------------------------------------------------------
+
+// A call looks at its slot and at both counters, and does so again only if another thread's call has succeeded.
+constexpr int steps_of_a_call = 7;
+
+template <class Ring>
+void push_once(Ring& ring, int others, int value) {
+  static_cast<void>(within(steps_of_a_call * (1 + others), [&] { return ring.try_push(probe(value)); }));
+}
+template <class Ring>
+void pop_once(Ring& ring, int others) {
+  static_cast<void>(within(steps_of_a_call * (1 + others), [&] { return ring.try_pop().status(); }));
+}
+
+template <class Ring>
+void producers_and_a_consumer() {
+  Ring ring(2);
+  const auto produce = [&] {
+    for (int i = 1; i <= 2; ++i) push_once(ring, 5, i);
+  };
+  together(produce, produce, [&] {
+    for (int i = 0; i < 3; ++i) pop_once(ring, 4);
+  });
+  finish(ring);
+}
+template <class Ring>
+void a_producer_and_consumers() {
+  Ring ring(2);
+  static_cast<void>(ring.try_push(probe(1)));
+  const auto consume = [&] {
+    for (int i = 0; i < 2; ++i) pop_once(ring, 5);
+  };
+  together(consume, consume, [&] {
+    for (int i = 1; i <= 3; ++i) push_once(ring, 4, i);
+  });
+  finish(ring);
+}
+
+template <class Ring>
+void pop_beside_a_stopped_push() {
+  Ring ring(2);
+  together([&] { static_cast<void>(ring.try_push(probe(1))); },
+           [&] {
+             while (ring.try_pop().status() == status::busy) kew::detail::cpu_relax();
+           });
+  finish(ring);
+}
+template <class Ring>
+void push_beside_a_stopped_pop() {
+  Ring ring(1);
+  static_cast<void>(ring.try_push(probe(1)));
+  together([&] { static_cast<void>(ring.try_pop()); },
+           [&] {
+             while (ring.try_push(probe(2)) == status::busy) kew::detail::cpu_relax();
+           });
+  finish(ring);
+}
+template <class Ring>
+void push_beside_a_stopped_push() {
+  Ring ring(3);
+  together([&] { static_cast<void>(ring.try_push(probe(1))); },
+           [&] { expect(static_cast<bool>(ring.try_push(probe(2))), "there is room beside a stopped push"); });
+  finish(ring);
+}
+template <class Ring>
+void push_a_lap_after_a_stopped_push() {
+  Ring ring(1);
+  together([&] { static_cast<void>(ring.try_push(probe(1))); },
+           [&] {
+             // Both outcomes that need no other thread end the loop; busy does not.
+             while (ring.try_push(probe(2)) == status::busy || ring.try_pop().status() == status::busy)
+               kew::detail::cpu_relax();
+           });
+  finish(ring);
+}
+template <class Ring>
+void push_beside_a_stopped_construction() {
+  Ring ring(3);
+  together([&] { static_cast<void>(ring.try_emplace(1)); },
+           [&] {
+             while (ring.try_push(probe(2)) == status::busy) kew::detail::cpu_relax();
+           });
+  finish(ring);
+}
+
+// ---- blocking_queue --------------------------------------------------------------------------------------------
+
+template <class Ring>
+using queue = kew::blocking_queue<probe, Ring, kew::park_wait>;
+
+template <class Ring>
+void try_calls_beside_a_stopped_waiter() {
+  queue<Ring> held(1);
+  together([&] { static_cast<void>(held.pop()); },
+           [&] {
+             static_cast<void>(held.try_push(probe(1)));
+             static_cast<void>(held.try_push(probe(2)));
+             held.close();
+           });
+  finish(held);
+}
+template <class Ring>
+void try_calls_beside_a_stopped_pusher() {
+  queue<Ring> held(1);
+  together(
+      [&] {
+        static_cast<void>(held.push(probe(1)));
+        static_cast<void>(held.push(probe(2)));
+      },
+      [&] {
+        static_cast<void>(held.try_pop());
+        held.close();
+        static_cast<void>(held.try_pop());
+        static_cast<void>(held.try_pop());
+      });
+  finish(held);
+}
+template <class Ring>
+void pop_beside_a_stopped_push_and_close() {
+  queue<Ring> held(2);
+  together([&] { static_cast<void>(held.push(probe(1))); },
+           [&] {
+             held.close();
+             while (held.pop()) {
+             }
+           });
+  finish(held);
+}
+void pop_beside_a_stopped_pop() {
+  queue<mpmc> held(2);
+  together([&] { static_cast<void>(held.pop()); }, [&] { static_cast<void>(held.pop()); },
+           [&] {
+             static_cast<void>(held.push(probe(1)));
+             static_cast<void>(held.push(probe(2)));
+           });
+  finish(held);
+}
+
+// ---- channel -----------------------------------------------------------------------------------------------------
+
+template <class Ring>
+void the_consumer_leaves() {
+  auto [tx, rx] = kew::make_channel_over<Ring, kew::park_wait>(1);
+  together(
+      [writer = std::move(tx)]() mutable {
+        static_cast<void>(writer.try_push(probe(1)));
+        auto gone = std::move(writer);
+      },
+      [reader = std::move(rx)]() mutable { auto gone = std::move(reader); });
+}
+template <class Ring>
+void the_producer_leaves() {
+  auto [tx, rx] = kew::make_channel_over<Ring, kew::park_wait>(1);
+  together(
+      [reader = std::move(rx)]() mutable {
+        static_cast<void>(reader.try_pop());
+        auto gone = std::move(reader);
+      },
+      [writer = std::move(tx)]() mutable {
+        static_cast<void>(writer.try_push(probe(1)));
+        auto gone = std::move(writer);
+      });
+}
+
+constexpr statement statements[] = {
+    {"spsc_ring: a push takes three steps at most, whatever the consumer does", promise::returns, spsc_calls, 2},
+    {"spsc_ring: a pop takes three steps at most, whatever the producer does", promise::returns, spsc_calls, 1},
+
+    {"mpsc_ring: no call waits for a stopped producer", promise::returns, producers_and_a_consumer<mpsc>, 1},
+    {"mpsc_ring: no call waits for a stopped consumer", promise::returns, producers_and_a_consumer<mpsc>, 3},
+    {"mpmc_ring: no call waits for a stopped producer", promise::returns, producers_and_a_consumer<mpmc>, 1},
+    {"mpmc_ring: no call waits for a stopped consumer", promise::returns, a_producer_and_consumers<mpmc>, 1},
+    {"spmc_ring: no call waits for a stopped consumer", promise::returns, a_producer_and_consumers<spmc>, 1},
+    {"spmc_ring: no call waits for a stopped producer", promise::returns, a_producer_and_consumers<spmc>, 3},
+
+    {"mpsc_ring: a stopped push keeps pops busy", promise::can_wait_for_ever, pop_beside_a_stopped_push<mpsc>, 1},
+    {"mpmc_ring: a stopped push keeps pops busy", promise::can_wait_for_ever, pop_beside_a_stopped_push<mpmc>, 1},
+    {"spmc_ring: a stopped push keeps nobody busy", promise::returns, pop_beside_a_stopped_push<spmc>, 1},
+    {"mpmc_ring: a stopped pop keeps pushes busy", promise::can_wait_for_ever, push_beside_a_stopped_pop<mpmc>, 1},
+    {"spmc_ring: a stopped pop keeps pushes busy", promise::can_wait_for_ever, push_beside_a_stopped_pop<spmc>, 1},
+    {"mpsc_ring: a stopped pop keeps nobody busy", promise::returns, push_beside_a_stopped_pop<mpsc>, 1},
+    {"mpsc_ring: a stopped push leaves room to others", promise::returns, push_beside_a_stopped_push<mpsc>, 1},
+    {"mpmc_ring: a stopped push leaves room to others", promise::returns, push_beside_a_stopped_push<mpmc>, 1},
+    {"mpsc_ring: a stopped push keeps pushes busy a lap later", promise::can_wait_for_ever, push_a_lap_after_a_stopped_push<mpsc>, 1},
+    {"mpmc_ring: a stopped push keeps pushes busy a lap later", promise::can_wait_for_ever, push_a_lap_after_a_stopped_push<mpmc>, 1},
+    {"mpsc_ring: a stopped construction that may throw keeps pushes busy", promise::can_wait_for_ever, push_beside_a_stopped_construction<mpsc>, 1},
+    {"mpmc_ring: a stopped construction that may throw keeps pushes busy", promise::can_wait_for_ever, push_beside_a_stopped_construction<mpmc>, 1},
+
+    {"blocking_queue over spsc: try_ calls and close return beside a stopped pop", promise::returns, try_calls_beside_a_stopped_waiter<spsc>, 1},
+    {"blocking_queue over mpmc: try_ calls and close return beside a stopped pop", promise::returns, try_calls_beside_a_stopped_waiter<mpmc>, 1},
+    {"blocking_queue over spsc: try_ calls and close return beside a stopped push", promise::returns, try_calls_beside_a_stopped_pusher<spsc>, 1},
+    {"blocking_queue over mpmc: try_ calls and close return beside a stopped push", promise::returns, try_calls_beside_a_stopped_pusher<mpmc>, 1},
+    {"blocking_queue over spsc: closing does not free a pop from a stopped push", promise::can_wait_for_ever, pop_beside_a_stopped_push_and_close<spsc>, 1},
+    {"blocking_queue over mpmc: closing does not free a pop from a stopped push", promise::can_wait_for_ever, pop_beside_a_stopped_push_and_close<mpmc>, 1},
+    {"blocking_queue over mpmc: a stopped pop may have taken another one's wake-up", promise::can_wait_for_ever, pop_beside_a_stopped_pop, 1},
+
+    {"spsc_channel: the last consumer waits for a push under way", promise::can_wait_for_ever, the_consumer_leaves<spsc>, 1},
+    {"channel: the last consumer waits for a push under way", promise::can_wait_for_ever, the_consumer_leaves<mpmc>, 1},
+    {"spsc_channel: the last producer waits for nobody", promise::returns, the_producer_leaves<spsc>, 1},
+    {"channel: the last producer waits for nobody", promise::returns, the_producer_leaves<mpmc>, 1},
+};
+
+}  // namespace
+
+int main() {
+  int broken = 0;
+  std::uint64_t executions = 0;
+  for (const statement& each : statements) {
+    bool waits = false;
+    std::string wrong;
+    std::string trace;
+    for (const search by : {search::depth_first, search::random, search::priorities}) {
+      options how = bounds(by, explorer::fences::asymmetric);
+      how.crash = each.stops;
+      how.executions = by == search::depth_first ? 200'000 : 20'000;
+      const result found = explore(each.body, how);
+      executions += found.executions;
+      if (!found.failed) continue;
+      waits |= found.blocked;
+      if (!found.blocked || each.holds == promise::returns) {
+        wrong = found.failure;
+        trace = replay(each.body, how, found.path);
+      }
+    }
+    if (wrong.empty() && waits != (each.holds == promise::can_wait_for_ever)) wrong = "nobody ever waits";
+    if (wrong.empty()) continue;
+    ++broken;
+    std::printf("FAILED %s\n  %s\n%s", each.words, wrong.c_str(), trace.c_str());
+  }
+  std::printf("model progress: %zu statements, %d wrong, %llu executions\n", std::size(statements), broken,
+              static_cast<unsigned long long>(executions));
+  return broken == 0 ? 0 : 1;
+}
