@@ -12,7 +12,7 @@
 // Ordering   the ring's. Each push either succeeds, and its element is popped exactly once or destroyed with the
 //            queue, or answers `closed` and leaves its argument untouched. A push that begins after close() has
 //            returned answers `closed`; one that overlaps it may do either. A pop answers `closed` only when no
-//            element is inside and none will come any more.
+//            element is inside and none will come any more. Who is told `closed` sees what was done before close().
 // Source     detail/parking.hpp for sleeping, detail/push_gate.hpp and slot_ring::seal for closing.
 #pragma once
 

@@ -38,10 +38,10 @@ class alignas(cache_line) parking_place {
 
   /// Counts the caller as a sleeper. It looks once more for what it waits for, and then it sleeps or leaves.
   ticket enter() noexcept {
-    // Before the count: no wake-up of somebody who is counted may be missed.
-    const ticket before = wake_ups_.load(acquire);  // Edge "interrupt": what it was about is seen by the look.
-    // Edge "park": who wakes this sleeper does so after its ticket was drawn.
-    word_.fetch_add(one_sleeper, acq_rel);
+    // Edge "interrupt": what an earlier one was about is seen by the look. And the count is not moved before this:
+    // no wake-up of somebody who is counted may be missed.
+    const ticket before = wake_ups_.load(acquire);
+    word_.fetch_add(one_sleeper, relaxed);  // relaxed: the fence in settle() orders it
     return before;
   }
 
@@ -67,7 +67,7 @@ class alignas(cache_line) parking_place {
       // woken, as long as there is a sleeper to be counted out.
       const bool permit = permits(word) > 0 && (woken || sleepers(word) == 0);
       // Edge "park": takes over what the notifier had done.
-      if (word_.compare_exchange_weak(word, word - (permit ? one_permit : one_sleeper), acq_rel, relaxed)) return permit;
+      if (word_.compare_exchange_weak(word, word - (permit ? one_permit : one_sleeper), acquire, relaxed)) return permit;
     }
   }
 
@@ -99,7 +99,7 @@ class alignas(cache_line) parking_place {
     while (sleepers(word) > 0) {
       const auto woken = static_cast<std::uint32_t>(std::min<std::size_t>({n, sleepers(word), INT_MAX}));
       // Edge "park": passes on what this thread has done.
-      if (word_.compare_exchange_weak(word, word + woken * one_permit - woken * one_sleeper, acq_rel, relaxed)) {
+      if (word_.compare_exchange_weak(word, word + woken * one_permit - woken * one_sleeper, release, relaxed)) {
         wake_ups_.fetch_add(1, relaxed);
         futex_wake(wake_ups_, static_cast<int>(woken));
         return;

@@ -41,10 +41,9 @@ class positions {
 
   /// How many elements lie between; 0 where the two were read at different times and seem to have crossed.
   constexpr std::size_t distance(Index popped, Index pushed) const noexcept {
-    const auto laps = static_cast<Index>(pushed - index(pushed) - popped + index(popped)) >> std::countr_zero(lap());
-    if (laps > 1) return 0;
-    const std::size_t size = static_cast<std::size_t>(laps) * capacity() + index(pushed) - index(popped);
-    return size <= capacity() ? size : 0;
+    const auto laps = static_cast<Index>(static_cast<Index>(pushed - index(pushed) - popped + index(popped)) >> std::countr_zero(lap()));
+    const auto size = static_cast<Index>(laps * static_cast<Index>(capacity()) + index(pushed) - index(popped));
+    return size <= capacity() ? static_cast<std::size_t>(size) : 0;
   }
 
   constexpr Index before(before_overflow start) const noexcept { return static_cast<Index>(0 - start.laps * lap()); }

@@ -31,7 +31,7 @@ class push_gate {
         gate_.announced_.fetch_add(1, relaxed);
       // Edge "gate": sees the gate shut here, or is seen by whoever has shut it.
       fence_light();
-      open_ = !gate_.shut_.load(relaxed);
+      open_ = !gate_.shut_.load(acquire);  // Edge "shut": who is refused sees what was done before the closing.
     }
     passage(const passage&) = delete;
     passage& operator=(const passage&) = delete;
@@ -50,7 +50,7 @@ class push_gate {
     bool open_;
   };
 
-  void shut() noexcept { shut_.store(true, release); }           // Edge "shut": pushes before the closing are seen after it.
+  void shut() noexcept { shut_.store(true, release); }           // Edge "shut": passes on what was done before.
   bool is_shut() const noexcept { return shut_.load(acquire); }  // Edge "shut"
 
   /// Where the gate is shut: no push is on its way, and none will come.

@@ -83,10 +83,13 @@ class alignas(cache_line) side_counter<cardinality::many, Index> {
     return word_.compare_exchange_weak(position, next, acq_rel, acquire);
   }
 
-  void set(Index flag) noexcept { word_.fetch_or(flag, acq_rel); }                              // Edge "claim"
-  void clear(Index flag) noexcept { word_.fetch_and(static_cast<Index>(~flag), acq_rel); }      // Edge "claim"
-  /// Moves on and keeps the flags as they are.
-  void advance(Index by) noexcept { word_.fetch_add(by, acq_rel); }                             // Edge "claim"
+  void set(Index flag) noexcept { word_.fetch_or(flag, release); }  // Edge "claim": passes on what this thread has done.
+  void clear(Index flag) noexcept {
+    // Edge "claim": passes on what an element that came to nothing has left in the slot.
+    word_.fetch_and(static_cast<Index>(~flag), release);
+  }
+  /// Moves on and keeps the flags as they are. relaxed: it belongs to the claim that set the flag, and passes that on.
+  void advance(Index by) noexcept { word_.fetch_add(by, relaxed); }
 
  private:
   atomic<Index> word_;
