@@ -34,12 +34,29 @@ void deallocate(void* room) noexcept {
   std::free(room);
 }
 
+void* allocate_or_null(std::size_t bytes, std::size_t alignment) noexcept {
+  try {
+    return allocate(bytes, alignment);
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
+}
+
 }  // namespace
 
+// Every form, or some memory would come from one family and go back to another.
 void* operator new(std::size_t bytes) { return allocate(bytes, alignof(std::max_align_t)); }
 void* operator new[](std::size_t bytes) { return allocate(bytes, alignof(std::max_align_t)); }
 void* operator new(std::size_t bytes, std::align_val_t alignment) { return allocate(bytes, static_cast<std::size_t>(alignment)); }
 void* operator new[](std::size_t bytes, std::align_val_t alignment) { return allocate(bytes, static_cast<std::size_t>(alignment)); }
+void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept { return allocate_or_null(bytes, alignof(std::max_align_t)); }
+void* operator new[](std::size_t bytes, const std::nothrow_t&) noexcept { return allocate_or_null(bytes, alignof(std::max_align_t)); }
+void* operator new(std::size_t bytes, std::align_val_t alignment, const std::nothrow_t&) noexcept {
+  return allocate_or_null(bytes, static_cast<std::size_t>(alignment));
+}
+void* operator new[](std::size_t bytes, std::align_val_t alignment, const std::nothrow_t&) noexcept {
+  return allocate_or_null(bytes, static_cast<std::size_t>(alignment));
+}
 void operator delete(void* room) noexcept { deallocate(room); }
 void operator delete[](void* room) noexcept { deallocate(room); }
 void operator delete(void* room, std::size_t) noexcept { deallocate(room); }
@@ -48,6 +65,10 @@ void operator delete(void* room, std::align_val_t) noexcept { deallocate(room); 
 void operator delete[](void* room, std::align_val_t) noexcept { deallocate(room); }
 void operator delete(void* room, std::size_t, std::align_val_t) noexcept { deallocate(room); }
 void operator delete[](void* room, std::size_t, std::align_val_t) noexcept { deallocate(room); }
+void operator delete(void* room, const std::nothrow_t&) noexcept { deallocate(room); }
+void operator delete[](void* room, const std::nothrow_t&) noexcept { deallocate(room); }
+void operator delete(void* room, std::align_val_t, const std::nothrow_t&) noexcept { deallocate(room); }
+void operator delete[](void* room, std::align_val_t, const std::nothrow_t&) noexcept { deallocate(room); }
 
 namespace kew_test {
 namespace {

@@ -267,7 +267,7 @@ TEST_CASE("a stop or a timeout that races a push swallows neither the element no
 
 TEST_CASE("no call waits for ever that a push, a pop or a close could have ended", "[blocking_queue][stress]") {
   const std::size_t each = scaled(10'000);
-  for (const std::size_t capacity : {1, 2, 5}) {
+  for (const std::size_t capacity : sizes{1, 2, 5}) {
     kew::blocking_queue<int, kew::mpmc_ring<int>, kew::park_wait> parking(capacity);
     everything_gets_through(parking, 3, 3, each / 4);
     kew::blocking_queue<int, kew::mpmc_ring<int>> adaptive(capacity);

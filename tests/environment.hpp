@@ -10,12 +10,17 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <initializer_list>
 #include <mutex>
 #include <random>
 #include <string>
 #include <thread>
+#include <utility>
 
 namespace kew_test {
+
+/// For loops over several.
+using sizes = std::initializer_list<std::size_t>;
 
 /// `work` at scale 1, proportionally more or less at another, never none.
 inline std::size_t scaled(std::size_t work) {

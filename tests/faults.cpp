@@ -65,7 +65,9 @@ template <class S, class Act, class Judge>
 int at_every_step(std::size_t inside, Act&& act, Judge&& judge) {
   bool thrown = true;
   int steps = 0;
-  for (int k = 1; thrown; ++k) {
+  int k = 0;
+  while (thrown) {
+    ++k;
     INFO("inside " << inside << ", step " << k);
     REQUIRE(k < 200);
     nothing_leaks([&] {
@@ -236,10 +238,12 @@ class planned_allocator {
 
 template <template <class, std::size_t, class> class Ring, class T>
 void fail_every_allocation() {
-  for (const std::size_t capacity : {1, 3, 1000}) {
+  for (const std::size_t capacity : sizes{1, 3, 1000}) {
     bool failed = true;
     int failures = 0;
-    for (int n = 1; failed; ++n) {
+    int n = 0;
+    while (failed) {
+      ++n;
       allocation_plan plan{.fail_at = n};
       nothing_leaks([&] {
         failed = false;

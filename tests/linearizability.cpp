@@ -295,7 +295,7 @@ void judge_histories(const char* name, std::size_t producers, std::size_t consum
   const watchdog guard(name);
   tally total;
   fifo_checker check;
-  for (const std::size_t capacity : {1, 2, 3, 8, 64}) {
+  for (const std::size_t capacity : sizes{1, 2, 3, 8, 64}) {
     const std::size_t histories = scaled(6);
     for (std::size_t i = 0; i < histories; ++i) {
       const std::uint64_t seed = run_seed() + 1000 * i + capacity;

@@ -45,7 +45,7 @@ TEST_CASE("spmc_ring refuses a capacity that its index type cannot count", "[spm
 }
 
 TEST_CASE("spmc_ring delivers every element once and each producer's in order", "[spmc_ring][stress]") {
-  for (const std::size_t capacity : {1, 2, 3, 8, 64, 1000}) {
+  for (const std::size_t capacity : sizes{1, 2, 3, 8, 64, 1000}) {
     kew::spmc_ring<std::uint64_t> ring(capacity);
     stress(ring, producers, consumers, scaled(capacity < 3 ? 5'000 : 20'000), run_seed());
   }
@@ -56,14 +56,14 @@ TEST_CASE("spmc_ring delivers every element once and each producer's in order", 
 TEST_CASE("spmc_ring delivers every element once while its counters overflow", "[spmc_ring][stress]") {
   // 32 bits, so that no thread is suspended for as long as it takes to count once round.
   for (int round = 0; round < 10; ++round)
-    for (const std::size_t capacity : {1, 3, 8}) {
+    for (const std::size_t capacity : sizes{1, 3, 8}) {
       narrow<std::uint64_t, std::uint32_t> ring(kew::detail::before_overflow{100}, capacity, std::allocator<std::uint64_t>());
       stress(ring, producers, consumers, scaled(1'000), run_seed() + static_cast<std::uint64_t>(round));
     }
 }
 
 TEST_CASE("spmc_ring hands elements over whole", "[spmc_ring][stress]") {
-  for (const std::size_t capacity : {1, 2, 7}) {
+  for (const std::size_t capacity : sizes{1, 2, 7}) {
     kew::spmc_ring<std::string> ring(capacity);
     stress_strings(ring, producers, consumers, scaled(5'000));
   }

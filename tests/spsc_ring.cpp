@@ -63,7 +63,7 @@ TEST_CASE("spsc_ring refuses a capacity that its index type cannot count", "[sps
 }
 
 TEST_CASE("a claim hands out as many free slots as there are, up to n, in at most two spans", "[spsc_ring]") {
-  for (const std::size_t capacity : {1, 2, 3, 5, 7, 8, 1000})
+  for (const std::size_t capacity : sizes{1, 2, 3, 5, 7, 8, 1000})
     for (std::size_t offset = 0; offset < capacity; offset += 1 + capacity / 5) {
       INFO("capacity " << capacity << ", offset " << offset);
       whole<kew::spsc_ring<int>> subject(capacity);
@@ -170,7 +170,7 @@ TEST_CASE("a peek shows elements that may be changed and moved from, and release
 
 TEST_CASE("blocks written in place by one thread arrive whole and in order at the other", "[spsc_ring][stress]") {
   const watchdog guard("zero copy");
-  for (const std::size_t capacity : {1, 3, 8, 61}) {
+  for (const std::size_t capacity : sizes{1, 3, 8, 61}) {
     kew::spsc_ring<std::uint64_t> ring(capacity);
     const std::size_t total = scaled(100'000);
     std::thread producer([&] {
@@ -213,7 +213,7 @@ TEST_CASE("blocks written in place by one thread arrive whole and in order at th
 }
 
 TEST_CASE("spsc_ring delivers every element once and in order", "[spsc_ring][stress]") {
-  for (const std::size_t capacity : {1, 2, 3, 8, 64, 1000}) {
+  for (const std::size_t capacity : sizes{1, 2, 3, 8, 64, 1000}) {
     kew::spsc_ring<std::uint64_t> ring(capacity);
     stress(ring, 1, 1, scaled(capacity < 3 ? 5'000 : 40'000), run_seed());
   }
@@ -223,14 +223,14 @@ TEST_CASE("spsc_ring delivers every element once and in order", "[spsc_ring][str
 
 TEST_CASE("spsc_ring delivers every element once while its counters overflow", "[spsc_ring][stress]") {
   // Nothing compares a count with an old one of its own side, so that even 8 bits are enough here.
-  for (const std::size_t capacity : {1, 3, 8, 50, 64}) {
+  for (const std::size_t capacity : sizes{1, 3, 8, 50, 64}) {
     narrow<std::uint64_t, std::uint8_t> ring(kew::detail::before_overflow{1}, capacity, std::allocator<std::uint64_t>());
     stress(ring, 1, 1, scaled(10'000), run_seed());
   }
 }
 
 TEST_CASE("spsc_ring hands elements over whole", "[spsc_ring][stress]") {
-  for (const std::size_t capacity : {1, 2, 7}) {
+  for (const std::size_t capacity : sizes{1, 2, 7}) {
     kew::spsc_ring<std::string> ring(capacity);
     stress_strings(ring, 1, 1, scaled(10'000));
   }
