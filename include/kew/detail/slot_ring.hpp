@@ -73,22 +73,22 @@ class alignas(cache_line) side_counter<cardinality::many, Index> {
  public:
   explicit side_counter(Index start) noexcept : word_(start) {}
 
-  // Edge "claim": who reads a position also sees what its claimer had seen, of the other side's counter too.
-  Index position() const noexcept { return word_.load(acquire); }
-  Index seen() const noexcept { return word_.load(acquire); }
+  // A claim itself hands nothing over, the slots do that. It is the flags that do.
+  Index position() const noexcept { return word_.load(acquire); }  // Edge "flag"
+  Index seen() const noexcept { return word_.load(acquire); }      // Edge "flag": who is told `closed` sees what was done before.
 
   /// Moves on from `position`, unless somebody else has; then `position` is renewed.
   bool claim(Index& position, Index next) noexcept {
-    // Edge "claim": passes on what this thread has seen, and takes over what the last claimer had.
-    return word_.compare_exchange_weak(position, next, acq_rel, acquire);
+    // Edge "flag": takes over a slot from an element that came to nothing.
+    return word_.compare_exchange_weak(position, next, acquire, acquire);
   }
 
-  void set(Index flag) noexcept { word_.fetch_or(flag, release); }  // Edge "claim": passes on what this thread has done.
+  void set(Index flag) noexcept { word_.fetch_or(flag, release); }  // Edge "flag": passes on what this thread has done.
   void clear(Index flag) noexcept {
-    // Edge "claim": passes on what an element that came to nothing has left in the slot.
+    // Edge "flag": passes on a slot in which the construction of an element has failed.
     word_.fetch_and(static_cast<Index>(~flag), release);
   }
-  /// Moves on and keeps the flags as they are. relaxed: it belongs to the claim that set the flag, and passes that on.
+  /// Moves on and keeps the flags as they are. relaxed: the slots hand over.
   void advance(Index by) noexcept { word_.fetch_add(by, relaxed); }
 
  private:
