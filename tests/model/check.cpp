@@ -74,9 +74,9 @@ class runner {
     bool exhausted = false;
     for (const fences fence : {fences::asymmetric, fences::symmetric}) {
       for (const search by : {search::depth_first, search::random, search::priorities}) {
-        options how = bounds(by, fence);
+        options how = bounds(each, by, fence);
         how.seed = line_.seed;
-        how.executions = (by == search::depth_first ? 100'000 : 40'000) * line_.scale;
+        how.executions = (by == search::depth_first ? each.threads == 2 ? 1'000'000 : 20'000 : 8'000) * line_.scale;
         const result found = explore(each.body, how);
         if (by == search::depth_first) exhausted = found.exhausted;
         if (!note(each, how, found)) return;
@@ -137,7 +137,7 @@ int main(int count, char** words) {
       continue;
     }
     if (!line.replay.empty()) {
-      const options how = bounds(line.random ? search::random : search::depth_first,
+      const options how = bounds(each, line.random ? search::random : search::depth_first,
                                  line.symmetric ? fences::symmetric : fences::asymmetric);
       result found;
       std::fputs(explorer::replay(each.body, how, line.replay, &found).c_str(), stdout);

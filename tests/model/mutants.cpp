@@ -88,7 +88,7 @@ class hunt {
       bool sound = true;
       explorer::collect_places(true);
       for (const fences fence : {fences::asymmetric, fences::symmetric}) {
-        options how = scenarios::bounds(search::random, fence);
+        options how = scenarios::bounds(scenarios_[i], search::random, fence);
         how.executions = 200;
         const result found = explore(scenarios_[i].body, how);
         executions_ += found.executions;
@@ -114,7 +114,7 @@ class hunt {
 
   bool attempt(target& by, const std::string& header, const round& now, std::string& killer) {
     for (const fences fence : {fences::asymmetric, fences::symmetric}) {
-      options how = scenarios::bounds(now.how, fence);
+      options how = scenarios::bounds(*by.what, now.how, fence);
       how.executions = now.executions * effort_;
       const result found = explore(by.what->body, how);
       executions_ += found.executions;

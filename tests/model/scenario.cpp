@@ -9,12 +9,12 @@ std::vector<scenario> all_scenarios() {
   return all;
 }
 
-explorer::options bounds(explorer::search how, explorer::fences fence) {
+explorer::options bounds(const scenario& of, explorer::search how, explorer::fences fence) {
   explorer::options all;
   all.how = how;
   all.fence = fence;
-  all.preemptions = 3;
-  all.stale_reads = 4;
+  all.preemptions = of.preemptions;
+  all.stale_reads = 2;
   all.surprises = how == explorer::search::depth_first ? 1 : 3;
   return all;
 }

@@ -28,6 +28,7 @@ struct scenario {
   std::string name;
   void (*body)();
   int threads;
+  int preemptions = 2;  ///< that depth first tries
 };
 
 /// One header's scenarios, in the order in which they are likeliest to fail.
@@ -40,7 +41,7 @@ std::vector<scenario> of_channel();
 std::vector<scenario> all_scenarios();
 
 /// How far each search goes. A path leads to the same place only under the same bounds.
-explorer::options bounds(explorer::search how, explorer::fences fence);
+explorer::options bounds(const scenario& of, explorer::search how, explorer::fences fence);
 
 inline outcome outcome_of(kew::status status) {
   switch (status.code()) {

@@ -185,25 +185,66 @@ void notify_all_by_two() {
   together([&] { door.open(); }, [&] { door.open(); }, [&] { door.pass(); }, [&] { door.pass(); });
 }
 
+/// Two wait for different things; an interrupt is about one of them, and takes nothing from the other.
+void interrupted() {
+  tokens box;
+  kew::detail::atomic<bool> stop(false);
+  together(
+      [&] {
+        stop.store(true, relaxed);
+        box.place().interrupt();
+      },
+      [&] {
+        sleeper waiting(box.place());
+        while (!stop.load(relaxed)) {
+          if (waiting.entered())
+            waiting.sleep(never);
+          else
+            waiting.enter();
+        }
+      },
+      [&] { box.take(); }, [&] { box.put(); });
+}
+void interrupted_alone() {
+  parking_place place;
+  kew::detail::atomic<bool> stop(false);
+  together(
+      [&] {
+        stop.store(true, relaxed);
+        place.interrupt();
+      },
+      [&] {
+        sleeper waiting(place);
+        while (!stop.load(relaxed)) {
+          if (waiting.entered())
+            waiting.sleep(never);
+          else
+            waiting.enter();
+        }
+      });
+}
+
 }  // namespace
 
 std::vector<scenario> of_parking() {
   return {
-      {"parking: one waits", one_waits, 2},
-      {"parking: one waits again and again", one_waits_again_and_again, 2},
-      {"parking: two wait for two", two_wait_for_two, 3},
-      {"parking: two wait for two at once", two_wait_for_two_at_once, 3},
-      {"parking: two notify one", two_notify_one, 3},
-      {"parking: one changes its mind", one_changes_its_mind, 3},
-      {"parking: one of two changes its mind", one_of_two_changes_its_mind, 3},
-      {"parking: a timed wait", timed_alone, 2},
-      {"parking: timed waits again and again", timed_twice, 2},
-      {"parking: a timed wait beside an untimed one", timed_and_untimed, 4},
-      {"parking: two notify two", two_notify_two, 4},
-      {"parking: three wait for three", three_wait_for_three, 4},
-      {"parking: notify_all wakes one", notify_all_wakes_one, 2},
-      {"parking: notify_all wakes three", notify_all_wakes_three, 4},
-      {"parking: notify_all by two", notify_all_by_two, 4},
+      {"parking: one waits", one_waits, 2, 3},
+      {"parking: one waits again and again", one_waits_again_and_again, 2, 3},
+      {"parking: two wait for two", two_wait_for_two, 3, 3},
+      {"parking: two wait for two at once", two_wait_for_two_at_once, 3, 3},
+      {"parking: two notify one", two_notify_one, 3, 3},
+      {"parking: one changes its mind", one_changes_its_mind, 3, 3},
+      {"parking: one of two changes its mind", one_of_two_changes_its_mind, 3, 3},
+      {"parking: a timed wait", timed_alone, 2, 3},
+      {"parking: timed waits again and again", timed_twice, 2, 3},
+      {"parking: a timed wait beside an untimed one", timed_and_untimed, 4, 3},
+      {"parking: two notify two", two_notify_two, 4, 3},
+      {"parking: three wait for three", three_wait_for_three, 4, 3},
+      {"parking: an interrupt", interrupted_alone, 2, 3},
+      {"parking: an interrupt beside a notification", interrupted, 4, 3},
+      {"parking: notify_all wakes one", notify_all_wakes_one, 2, 3},
+      {"parking: notify_all wakes three", notify_all_wakes_three, 4, 3},
+      {"parking: notify_all by two", notify_all_by_two, 4, 3},
   };
 }
 
