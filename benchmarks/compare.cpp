@@ -5,7 +5,6 @@
 #include <fstream>
 #include <iomanip>
 #include <map>
-#include <set>
 
 #include <unistd.h>
 
@@ -73,6 +72,14 @@ struct series {
 
 using standings = std::map<std::string, std::map<std::string, series>>;  // row, contender
 
+/// Why there are rounds without a figure.
+struct refusal {
+  std::string why;
+  int rounds = 0;
+  bool fault = false;
+};
+using refusals_by_name = std::map<std::pair<std::string, std::string>, refusal>;
+
 /// Round by round, because the machine changes between rounds: what both did at the same time is compared.
 std::optional<double> ratio(const series& a, const series& b) {
   std::vector<double> ratios;
@@ -118,16 +125,16 @@ class collector : public benchmark::BenchmarkReporter {
   void ReportRuns(const std::vector<Run>& runs) override {
     for (Run run : runs) {
       const std::string name = run.run_name.function_name;
-      const std::size_t cut = contender_begins_.at(name);
+      const std::size_t cut = name.rfind('/');
       const std::string row = name.substr(0, cut), contender = name.substr(cut + 1);
       run.run_name.iterations.clear();
       run.run_name.time_type.clear();
       run.repetition_index = round_;
       json_.ReportRuns({run});
-      progress();
-      if (const std::string wrong = std::exchange(complaint, {}); !wrong.empty()) {
-        complaints.insert(row + ", " + contender + ": " + wrong);
-        refused[row].insert(contender);
+      progress(name);
+      if (const complaint wrong = std::exchange(last_complaint, {}); !wrong.why.empty()) {
+        refusal& into = refusals[{row, contender}];
+        into = {wrong.why, into.rounds + 1, into.fault || wrong.fault};
         continue;
       }
       series& into = all[row][contender];
@@ -139,26 +146,28 @@ class collector : public benchmark::BenchmarkReporter {
     }
   }
   void finish() { json_.Finalize(); }
-  void expect(const entry& one) { contender_begins_[one.name()] = one.row.size(); }
+  void expect(const entry& one) { cost_[one.name()] = expected_seconds(one); }
 
   standings all;
-  std::set<std::string> complaints;
-  std::map<std::string, std::set<std::string>> refused;
+  refusals_by_name refusals;
 
  private:
-  void progress() {
+  void progress(const std::string& name) {
+    done_ += cost_.at(name);
+    // The plan knows the proportions, the clock how fast this machine is today.
     const double spent = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count();
-    // The plan knows the proportions, the clock how fast this machine is.
-    const double left = std::max(0.0, expected_ - spent);
-    if (isatty(STDERR_FILENO) == 0 && std::exchange(said_, round_) == round_) return;
-    std::cerr << (isatty(STDERR_FILENO) != 0 ? "\r" : "") << "round " << round_ + 1 << " of " << rounds_ << ", about "
-              << duration_words(left) << " left   " << (isatty(STDERR_FILENO) != 0 ? "" : "\n") << std::flush;
+    const double left = done_ > 0.05 * expected_ ? spent / done_ * (expected_ - done_) : expected_ - done_;
+    const bool screen = isatty(STDERR_FILENO) != 0;
+    if (!screen && std::exchange(said_, round_) == round_) return;
+    std::cerr << (screen ? "\r" : "") << "round " << round_ + 1 << " of " << rounds_ << ", about " << duration_words(left)
+              << " left   " << (screen ? "" : "\n") << std::flush;
   }
 
   benchmark::JSONReporter json_;
   std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
-  std::map<std::string, std::size_t> contender_begins_;
+  std::map<std::string, double> cost_;
   double expected_;
+  double done_ = 0;
   bool has_context_ = false;
   int round_ = 0;
   int rounds_ = 0;
@@ -169,12 +178,15 @@ class collector : public benchmark::BenchmarkReporter {
 
 class judge {
  public:
-  judge(const standings& all, const std::map<std::string, std::set<std::string>>& refused) : all_(all), refused_(refused) {}
+  judge(const standings& all, const refusals_by_name& refusals) : all_(all), refusals_(refusals) {}
 
-  bool ranked(const std::string& row, const std::string& contender) const {
-    const auto found = refused_.find(row);
-    return !is_limit(contender) && (found == refused_.end() || !found->second.contains(contender));
+  /// Nobody who has lost a message even once, or who has a figure in less than half of the rounds.
+  bool trusted(const std::string& row, const std::string& contender) const {
+    const auto found = refusals_.find({row, contender});
+    return found == refusals_.end() ||
+           (!found->second.fault && found->second.rounds <= static_cast<int>(all_.at(row).at(contender).figure.size()));
   }
+  bool ranked(const std::string& row, const std::string& contender) const { return !is_limit(contender) && trusted(row, contender); }
 
   /// Best first.
   std::vector<std::string> ranking(const std::string& row) const {
@@ -204,9 +216,7 @@ class judge {
 
   const series* find(const std::string& row, const std::string& contender) const {
     const auto line = all_.find(row);
-    if (line == all_.end() || !line->second.contains(contender)) return nullptr;
-    const auto found = refused_.find(row);
-    return found != refused_.end() && found->second.contains(contender) ? nullptr : &line->second.at(contender);
+    return line != all_.end() && line->second.contains(contender) && trusted(row, contender) ? &line->second.at(contender) : nullptr;
   }
   std::optional<double> against(const std::string& row, const std::string& name, const std::string& other_row,
                                 const std::string& other) const {
@@ -232,7 +242,7 @@ class judge {
   double middle(const std::string& row, const std::string& contender) const { return all_.at(row).at(contender).middle(); }
 
   const standings& all_;
-  const std::map<std::string, std::set<std::string>>& refused_;
+  const refusals_by_name& refusals_;
 };
 
 struct target {
@@ -291,7 +301,7 @@ std::vector<target> targets(const judge& of) {
 
 // ---- Telling -------------------------------------------------------------------------------------
 
-void write_summary(std::ostream& out, const standings& all, const judge& of, const std::set<std::string>& complaints) {
+void write_summary(std::ostream& out, const standings& all, const judge& of, const refusals_by_name& refusals) {
   out << "\n## Targets\n\n| what | target | figure | holds |\n|---|---|---|---|\n";
   for (const target& one : targets(of)) {
     out << "| " << one.what << " | ";
@@ -321,8 +331,10 @@ void write_summary(std::ostream& out, const standings& all, const judge& of, con
     out << " |\n";
   }
   out << "\n" << unstable << " of " << rows << " rows are unstable.\n";
-  if (!complaints.empty()) out << "\n## Not ranked\n\n";
-  for (const std::string& one : complaints) out << "- " << one << '\n';
+  if (!refusals.empty()) out << "\n## Rounds without a figure\n\n";
+  for (const auto& [name, one] : refusals)
+    out << "- " << name.first << ", " << name.second << ", " << one.rounds << (one.rounds == 1 ? " round" : " rounds")
+        << (one.fault ? ", **not ranked**: " : ": ") << one.why << '\n';
 }
 
 void write_details(std::ostream& out, const standings& all, const judge& of) {
@@ -360,13 +372,13 @@ int compare() {
   const std::vector<part> parts = plan();
   const std::vector<entry> wanted = matching(session.filter);
   std::vector<std::pair<entry, int>> chosen;
-  std::vector<entry> all_rounds;
+  double expected = 0;
   int rounds = 0;
   for (const entry& one : wanted)
     for (const part& p : parts)
       if (std::regex_match(one.row, p.rows)) {
         chosen.emplace_back(one, p.rounds);
-        all_rounds.insert(all_rounds.end(), static_cast<std::size_t>(p.rounds), one);
+        expected += p.rounds * expected_seconds(one);
         rounds = std::max(rounds, p.rounds);
         break;
       }
@@ -381,9 +393,9 @@ int compare() {
   }
   const std::vector<std::string> machine = describe_machine();
   for (const std::string& line : machine) std::cerr << line << '\n';
-  std::cerr << chosen.size() << " benchmarks in up to " << rounds << " rounds, about " << duration_words(expected_seconds(all_rounds)) << '\n';
+  std::cerr << chosen.size() << " benchmarks in up to " << rounds << " rounds, about " << duration_words(expected) << '\n';
 
-  collector collected(json, expected_seconds(all_rounds));
+  collector collected(json, expected);
   for (const auto& [one, its_rounds] : chosen) collected.expect(one);
   std::vector<double> distances;
   for (int round = 0; round < rounds; ++round) {
@@ -402,12 +414,12 @@ int compare() {
   const auto [near, far] = std::ranges::minmax(distances);
   markdown << "- bare round trip at the beginning of each round: " << number(near) << " to " << number(far) << " ns"
            << (far > 1.5 * near ? " (**the machine changed in between**: compare ratios, not figures)" : "") << '\n';
-  const judge of(collected.all, collected.refused);
-  write_summary(markdown, collected.all, of, collected.complaints);
-  write_summary(std::cout, collected.all, of, collected.complaints);
+  const judge of(collected.all, collected.refusals);
+  write_summary(markdown, collected.all, of, collected.refusals);
+  write_summary(std::cout, collected.all, of, collected.refusals);
   write_details(markdown, collected.all, of);
   std::cout << "\nall figures: " << session.out << ".md, " << session.out << ".json\n";
-  return 0;
+  return any_fault ? 1 : 0;
 }
 
 }  // namespace

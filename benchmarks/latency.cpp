@@ -90,7 +90,7 @@ void measure_open_loop(benchmark::State& state, double load) {
       std::ostringstream words;
       words << "cannot be sent at " << static_cast<std::int64_t>(rate) << " messages a second: reached "
             << static_cast<std::int64_t>(result.rate);
-      return refuse(state, words.str());
+      return refuse(state, words.str(), false);
     }
     state.counters["rate"] = result.rate;
     report(state, result.latencies);
@@ -191,7 +191,7 @@ const bool added = [] {
   add_family("spsc_waiting", spsc_waiting<word>{});
   add_family("mpmc_waiting", mpmc_waiting<word>{});
   add_row("ping_pong/parked", 1, parked<word>{}, []<class Port>(benchmark::State& state) { measure_ping_pong<Port>(state); });
-  using sleepers = joined<spsc_waiting<word>, mpmc_waiting<word>, contenders<futex_mailbox<word>>>;
+  using sleepers = joined<spsc_waiting<word>, mpmc_only_waiting<word>, contenders<futex_mailbox<word>>>;
   add_row("wake_up", 2, sleepers{}, []<class Port>(benchmark::State& state) { measure_wake_up<Port>(state); });
   return true;
 }();

@@ -11,7 +11,9 @@ int main(int argc, char** argv) {
   }
   for (const bench::entry& one : chosen) bench::add_to_google_benchmark(one);
   for (const std::string& line : bench::describe_machine()) std::cerr << line << '\n';
-  std::cerr << chosen.size() << " benchmarks, about " << bench::duration_words(bench::expected_seconds(chosen)) << "\n";
+  double seconds = 0;
+  for (const bench::entry& one : chosen) seconds += bench::expected_seconds(one);
+  std::cerr << chosen.size() << " benchmarks, about " << bench::duration_words(seconds) << '\n';
   benchmark::RunSpecifiedBenchmarks();
-  return bench::complained ? 1 : 0;
+  return bench::any_fault ? 1 : 0;
 }

@@ -32,7 +32,7 @@ struct options {
 };
 inline options session;
 
-/// `row/contender`. All contenders of a row do the same job.
+/// `row/contender`, the contender without a slash. All contenders of a row do the same job.
 struct entry {
   std::string row;
   std::string contender;
@@ -48,13 +48,17 @@ inline std::vector<entry>& entries() {
   return all;
 }
 
-/// Why the last benchmark has no figure. Said in the output, and the contender is not ranked.
-inline std::string complaint;
-inline bool complained = false;
+/// Why the last benchmark has no figure.
+struct complaint {
+  std::string why;
+  bool fault = false;  // of the contender: it is not ranked
+};
+inline complaint last_complaint;
+inline bool any_fault = false;
 
-inline void refuse(benchmark::State& state, const std::string& why) {
-  complaint = why;
-  complained = true;
+inline void refuse(benchmark::State& state, const std::string& why, bool fault = true) {
+  last_complaint = {why, fault};
+  any_fault |= fault;
   state.SkipWithError(why.c_str());
 }
 
@@ -84,11 +88,9 @@ inline std::vector<entry> matching(const std::string& filter) {
   return found;
 }
 
-inline double expected_seconds(const std::vector<entry>& chosen) {
-  double sum = 0;
-  // Making threads, filling the queue once, and ending the stream: about 4 ms.
-  for (const entry& one : chosen) sum += one.rounds_worth * std::chrono::duration<double>(session.round).count() + 0.004;
-  return sum;
+/// Making threads, filling the queue once, and ending the stream is about 4 ms.
+inline double expected_seconds(const entry& one) {
+  return one.rounds_worth * std::chrono::duration<double>(session.round).count() + 0.004;
 }
 
 inline std::string duration_words(double seconds) {

@@ -181,7 +181,7 @@ void measure_uncontended(benchmark::State& state) {
 
 // ---- The rows ------------------------------------------------------------------------------------
 
-/// Loses every millionth item: shows that a loss is seen.
+/// Loses every millionth item: shows that a loss is seen. Runs long enough for some millions on a slow machine.
 struct planted : ring_port<kew::spsc_ring<std::uint64_t>, "planted fault: one item in a million is lost"> {
   using ring_port::ring_port;
   bool try_pop(std::uint64_t& item) {
@@ -246,8 +246,8 @@ const bool added = [] {
   add_fairness("mpmc", mpmc<word>{});
   add_fairness("mpmc_waiting", mpmc_waiting<word>{});
   entries().push_back({"throughput/spsc/1p1c/8B/capacity:1024/batch:1", planted::name, [](benchmark::State& state) {
-                         measure_throughput<planted>(state, {{1, 1}, 1024, 1}, session.round);
-                       }});
+                         measure_throughput<planted>(state, {{1, 1}, 1024, 1}, session.round * 20);
+                       }, 20});
   return true;
 }();
 

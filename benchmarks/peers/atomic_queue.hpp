@@ -39,7 +39,7 @@ class atomic_queue_port {
 template <class T, bool OneToOne>
 class optimistic_atomic_queue : public atomic_queue_port<T, OneToOne> {
  public:
-  static constexpr auto name = OneToOne ? "atomic_queue SPSC push/pop" : "atomic_queue push/pop";
+  static constexpr auto name = OneToOne ? "atomic_queue SPSC push+pop" : "atomic_queue push+pop";
   static bool fits(shape s) { return has_core_for_each(s); }
 
   using atomic_queue_port<T, OneToOne>::atomic_queue_port;
@@ -53,12 +53,5 @@ using atomic_queue_spsc = contenders<atomic_queue_port<T, true>, optimistic_atom
 template <class T>
 using atomic_queue_mpmc = contenders<atomic_queue_port<T, false>, optimistic_atomic_queue<T, false>>;
 
-}  // namespace bench
-#else
-namespace bench {
-template <class T>
-using atomic_queue_spsc = contenders<>;
-template <class T>
-using atomic_queue_mpmc = contenders<>;
 }  // namespace bench
 #endif

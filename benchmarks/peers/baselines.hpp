@@ -140,8 +140,6 @@ class futex_mailbox {
 };
 
 template <class T>
-using mutex_waiting = contenders<mutex_queue<T>>;
-template <class T>
 using block_limit = std::conditional_t<std::is_integral_v<T>, contenders<block_hand_over<T>>, contenders<>>;
 
 }  // namespace bench

@@ -50,11 +50,4 @@ template <class T>
 using boost_mpmc = std::conditional_t<std::is_trivially_copyable_v<T>, contenders<boost_queue<T>>, contenders<>>;
 
 }  // namespace bench
-#else
-namespace bench {
-template <class T>
-using boost_spsc = contenders<>;
-template <class T>
-using boost_mpmc = contenders<>;
-}  // namespace bench
 #endif

@@ -86,11 +86,4 @@ template <class T>
 using concurrentqueue_mpmc_waiting = contenders<blocking_concurrent_queue<T>>;
 
 }  // namespace bench
-#else
-namespace bench {
-template <class T>
-using concurrentqueue_mpmc = contenders<>;
-template <class T>
-using concurrentqueue_mpmc_waiting = contenders<>;
-}  // namespace bench
 #endif

@@ -68,11 +68,4 @@ template <class T>
 using readerwriterqueue_spsc_waiting = contenders<blocking_reader_writer_queue<T>, blocking_circular_buffer<T>>;
 
 }  // namespace bench
-#else
-namespace bench {
-template <class T>
-using readerwriterqueue_spsc = contenders<>;
-template <class T>
-using readerwriterqueue_spsc_waiting = contenders<>;
-}  // namespace bench
 #endif

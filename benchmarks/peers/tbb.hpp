@@ -39,11 +39,4 @@ template <class T>
 using tbb_mpmc_waiting = contenders<tbb_waiting<T>>;
 
 }  // namespace bench
-#else
-namespace bench {
-template <class T>
-using tbb_mpmc = contenders<>;
-template <class T>
-using tbb_mpmc_waiting = contenders<>;
-}  // namespace bench
 #endif
