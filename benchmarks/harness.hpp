@@ -157,10 +157,9 @@ bool receive(Consumer& from, T& item, const std::atomic<bool>& ended) {
   } else {
     bool received = false;
     poll([&] {
-      // In this order: what fails after the end of all pushes has found nothing left.
-      const bool last_try = ended.load(std::memory_order_acquire);
-      received = from.try_pop(item);
-      return received || last_try;
+      if ((received = from.try_pop(item)) || !ended.load(std::memory_order_acquire)) return received;
+      received = from.try_pop(item);  // what fails after the end of all pushes has found nothing left
+      return true;
     });
     return received;
   }
@@ -189,9 +188,9 @@ std::size_t receive_n(Consumer& from, T* items, std::size_t n, const std::atomic
   } else if constexpr (requires { from.try_pop_n(items, n); }) {
     std::size_t received = 0;
     poll([&] {
-      const bool last_try = ended.load(std::memory_order_acquire);
+      if ((received = from.try_pop_n(items, n)) > 0 || !ended.load(std::memory_order_acquire)) return received > 0;
       received = from.try_pop_n(items, n);
-      return received > 0 || last_try;
+      return true;
     });
     return received;
   } else {

@@ -19,15 +19,17 @@ constexpr double look_every_ns = 1'000;
 
 double now_ns() { return static_cast<double>(nanoseconds(clock::now().time_since_epoch()).count()); }
 
-/// The length over time: its mean, weighted by how long each value was seen; its maximum; and what it was at regular
-/// moments of the first 20 ms, for the picture.
+/// The length over time: its mean, as the area under straight lines from look to look, because a producer that has lost
+/// its core for a while finds the queue much shorter; its maximum; and what it was at regular moments of the first 20 ms,
+/// for the picture.
 class length_record {
  public:
   void add(double at, std::size_t length) {
     const auto value = static_cast<double>(length);
     if (begin_ == 0) begin_ = at;
-    else area_ += value * (at - last_);
+    else area_ += (value + last_value_) / 2 * (at - last_);
     last_ = at;
+    last_value_ = value;
     most_ = std::max(most_, value);
     if (series_.size() < points && at - begin_ >= static_cast<double>(series_.size()) * apart_ns) series_.push_back(length);
   }
@@ -47,6 +49,7 @@ class length_record {
 
   double begin_ = 0;
   double last_ = 0;
+  double last_value_ = 0;
   double area_ = 0;
   double most_ = 0;
   std::vector<std::size_t> series_;

@@ -11,6 +11,7 @@ import matplotlib
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
+import matplotlib.ticker
 
 plt.rcParams.update({"font.size": 10, "svg.fonttype": "none", "axes.spines.top": False, "axes.spines.right": False,
                      "figure.constrained_layout.use": True})
@@ -39,7 +40,7 @@ def color(name):
 
 
 def footer(figure, context):
-    version = re.sub(r"\+git\S+|\+ds\S+|\+deb\S+|-\d\b", "", context["peers"])
+    version = re.sub(r"\+(git|ds|deb)[^,]*|-\d[^,]*", "", context["peers"])
     figure.supxlabel(f"{context['processor']} · round trip of a cache line {context['bare round trip of a cache line']} · "
                      f"{context['compiler'].split(',')[0]} · {context['date'][:10]}\n{version}", fontsize=7, color="#475569")
 
@@ -98,7 +99,9 @@ def latency(rows, context, folder):
                 axes.scatter(value, place, marker=marker, s=45, color=color(name), zorder=2)
         axes.set_yticks(range(len(ordered)), ordered, fontsize=8)
         axes.set_xscale("log")
-        axes.set_xlabel("µs from due to handled, at half of the contender's own highest rate:  ● p50   | p99   ■ p99.9", fontsize=8)
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g} µs" if value < 1000 else f"{value / 1000:g} ms")
+        axes.xaxis.set_minor_formatter(matplotlib.ticker.NullFormatter())
+        axes.set_xlabel("from due to handled, at half of the contender's own highest rate:  ● p50   | p99   ■ p99.9", fontsize=8)
         axes.set_title(f"Latency under load ({family.replace('_', ', ')})", loc="left")
         save(figure, context, folder, f"latency_{family}")
 
