@@ -2,9 +2,10 @@
 //
 //   model_check                     the quick set
 //   model_check --scale 100         the same, a hundred times as many executions
+//   model_check --deep              depth first with one more preemption, stale read and surprise
 //   model_check --only TEXT         scenarios whose name contains it
 //   model_check --seed N            other random executions
-//   model_check --replay PATH --only NAME [--symmetric] [--random]    the trace of one execution
+//   model_check --replay PATH --only NAME [--symmetric] [--random] [--deep]   the trace of one execution
 //   model_check --list
 #include "scenario.hpp"
 
@@ -33,6 +34,7 @@ struct command_line {
   bool list = false;
   bool symmetric = false;
   bool random = false;
+  bool deep = false;
   bool verbose = false;
 };
 
@@ -54,6 +56,7 @@ command_line read(int count, char** words) {
     else if (word == "--list") line.list = true;
     else if (word == "--symmetric") line.symmetric = true;
     else if (word == "--random") line.random = true;
+    else if (word == "--deep") line.deep = true;
     else if (word == "--verbose") line.verbose = true;
     else {
       std::fprintf(stderr, "unknown: %s\n", word.c_str());
@@ -71,14 +74,14 @@ class runner {
     ++scenarios_;
     const auto before = std::chrono::steady_clock::now();
     const std::uint64_t executions_before = executions_;
-    bool exhausted = false;
+    bool exhausted = true;
     for (const fences fence : {fences::asymmetric, fences::symmetric}) {
       for (const search by : {search::depth_first, search::random, search::priorities}) {
-        options how = bounds(each, by, fence);
+        options how = bounds(each, by, fence, line_.deep);
         how.seed = line_.seed;
-        how.executions = (by == search::depth_first ? each.threads == 2 ? 1'000'000 : 20'000 : 8'000) * line_.scale;
+        how.executions = (by == search::depth_first ? each.threads == 2 ? 300'000 : 15'000 : 6'000) * line_.scale;
         const result found = explore(each.body, how);
-        if (by == search::depth_first) exhausted = found.exhausted;
+        if (by == search::depth_first) exhausted &= found.exhausted;
         if (!note(each, how, found)) return;
       }
     }
@@ -107,10 +110,10 @@ class runner {
     if (how.how != search::depth_first) random_ += found.executions;
     if (!found.failed) return true;
     ++failed_;
-    std::printf("\nFAILED %s\n  %s\n  seed %llu, path %s\n  again: model_check --only \"%s\" --replay %s%s%s\n", each.name.c_str(),
+    std::printf("\nFAILED %s\n  %s\n  seed %llu, path %s\n  again: model_check --only \"%s\" --replay %s%s%s%s\n", each.name.c_str(),
                 found.failure.c_str(), static_cast<unsigned long long>(found.seed), found.path.c_str(), each.name.c_str(),
                 found.path.c_str(), how.fence == fences::symmetric ? " --symmetric" : "",
-                how.how == search::depth_first ? "" : " --random");
+                how.how == search::depth_first ? "" : " --random", line_.deep ? " --deep" : "");
     std::fputs(explorer::replay(each.body, how, found.path).c_str(), stdout);
     std::fflush(stdout);
     return false;
@@ -138,7 +141,7 @@ int main(int count, char** words) {
     }
     if (!line.replay.empty()) {
       const options how = bounds(each, line.random ? search::random : search::depth_first,
-                                 line.symmetric ? fences::symmetric : fences::asymmetric);
+                                 line.symmetric ? fences::symmetric : fences::asymmetric, line.deep);
       result found;
       std::fputs(explorer::replay(each.body, how, line.replay, &found).c_str(), stdout);
       return found.failed ? 1 : 0;

@@ -9,13 +9,13 @@ std::vector<scenario> all_scenarios() {
   return all;
 }
 
-explorer::options bounds(const scenario& of, explorer::search how, explorer::fences fence) {
+explorer::options bounds(const scenario& of, explorer::search how, explorer::fences fence, bool deep) {
   explorer::options all;
   all.how = how;
   all.fence = fence;
-  all.preemptions = of.preemptions;
-  all.stale_reads = 2;
-  all.surprises = how == explorer::search::depth_first ? 1 : 3;
+  all.preemptions = of.preemptions + deep;
+  all.stale_reads = of.stale_reads + deep;
+  all.surprises = how == explorer::search::depth_first ? of.surprises + deep : 3;
   return all;
 }
 

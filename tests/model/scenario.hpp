@@ -28,7 +28,10 @@ struct scenario {
   std::string name;
   void (*body)();
   int threads;
-  int preemptions = 2;  ///< that depth first tries
+  // What depth first tries, and once more of each when it goes deep.
+  int preemptions = 2;
+  int stale_reads = 2;
+  int surprises = 1;
 };
 
 /// One header's scenarios, in the order in which they are likeliest to fail.
@@ -41,7 +44,7 @@ std::vector<scenario> of_channel();
 std::vector<scenario> all_scenarios();
 
 /// How far each search goes. A path leads to the same place only under the same bounds.
-explorer::options bounds(const scenario& of, explorer::search how, explorer::fences fence);
+explorer::options bounds(const scenario& of, explorer::search how, explorer::fences fence, bool deep = false);
 
 inline outcome outcome_of(kew::status status) {
   switch (status.code()) {
