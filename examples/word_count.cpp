@@ -7,6 +7,7 @@
 // however large the input. The end needs no protocol: a stage that is through drops its handles, which
 // closes the channel behind it. The same holds for a stage that throws.
 #include <kew/channel.hpp>
+#include <kew/metered_ring.hpp>
 
 #include <algorithm>
 #include <cerrno>
@@ -72,24 +73,9 @@ constexpr std::size_t text_in_tallies = 4 * 1024 * 1024;  // a tokenizer hands o
 constexpr std::size_t text_capacity = 16;
 constexpr std::size_t tally_capacity = 64;
 
-/// What went through a queue, as one of its producers saw it.
-struct traffic {
-  std::uint64_t messages = 0;
-  std::size_t highest = 0;
-
-  template <class Producer, class Message>
-  bool push(Producer& to, Message&& message) {
-    if (!to.push(std::forward<Message>(message))) return false;
-    ++messages;
-    highest = std::max(highest, to.size_approx());
-    return true;
-  }
-
-  void add(const traffic& other) {
-    messages += other.messages;
-    highest = std::max(highest, other.highest);
-  }
-};
+// Rings that keep figures about themselves, for the report at the end.
+using text_ring = kew::metered_ring<block, kew::spmc_ring>;
+using tally_ring = kew::metered_ring<tally, kew::mpsc_ring>;
 
 // ---- Reading --------------------------------------------------------------------------------------
 
@@ -240,62 +226,60 @@ void count_words(block& text, word_counts& counts) {
 // ---- The stages -----------------------------------------------------------------------------------
 
 template <class Output>
-std::pair<reading, traffic> read_stage(std::vector<std::string> names, Output text) {
-  traffic sent;
-  reading done = read_all(names, [&](block&& next) { return sent.push(text, std::move(next)); });
-  return {std::move(done), sent};
+reading read_stage(std::vector<std::string> names, Output text) {
+  return read_all(names, [&](block&& next) { return static_cast<bool>(text.push(std::move(next))); });
 }
 
 /// Empties `counts` into messages. False if nobody takes them any more.
 template <class Output>
-bool hand_on(word_counts& counts, Output& tallies, traffic& sent) {
+bool hand_on(word_counts& counts, Output& tallies) {
   tally message;
   for (auto word = counts.begin(); word != counts.end();) {
     auto node = counts.extract(word++);
     message.emplace_back(std::move(node.key()), node.mapped());
-    if (message.size() == words_in_tally && !sent.push(tallies, std::exchange(message, {}))) return false;
+    if (message.size() == words_in_tally && !tallies.push(std::exchange(message, {}))) return false;
   }
-  return message.empty() || sent.push(tallies, std::move(message));
+  return message.empty() || tallies.push(std::move(message));
 }
 
+/// The figures of its input, as they are at the end.
 template <class Input, class Output>
-traffic tokenize_stage(Input text, Output tallies) {
-  traffic sent;
+kew::metrics tokenize_stage(Input text, Output tallies) {
   word_counts counts;
   std::size_t counted = 0;
   for (block& next : text) {
     count_words(next, counts);
     counted += next.size;
     if (counted < text_in_tallies) continue;
-    if (!hand_on(counts, tallies, sent)) return sent;
+    if (!hand_on(counts, tallies)) return text.metrics();
     counted = 0;
   }
-  hand_on(counts, tallies, sent);
-  return sent;
+  hand_on(counts, tallies);
+  return text.metrics();
 }
 
 template <class Input>
-word_counts reduce_stage(Input tallies) {
+std::pair<word_counts, kew::metrics> reduce_stage(Input tallies) {
   word_counts counts;
   for (const tally& message : tallies)
     for (const auto& [word, times] : message) add(counts, word, times);
-  return counts;
+  return {std::move(counts), tallies.metrics()};
 }
 
 struct outcome {
   word_counts counts;
   reading read;
-  traffic text;
-  traffic tallies;
+  kew::metrics text;
+  kew::metrics tallies;
 };
 
 outcome count_in_pipeline(const std::vector<std::string>& names, unsigned tokenizers) {
   // Declared before the handles and so destroyed after them: a future waits for its stage, and the stage
   // for the handles of the next one.
-  std::future<std::pair<reading, traffic>> reader;
-  std::vector<std::future<traffic>> pool;
-  auto [text_in, text_out] = kew::make_spmc_channel<block>(text_capacity);
-  auto [tallies_in, tallies_out] = kew::make_mpsc_channel<tally>(tally_capacity);
+  std::future<reading> reader;
+  std::vector<std::future<kew::metrics>> pool;
+  auto [text_in, text_out] = kew::make_channel_over<text_ring>(text_capacity);
+  auto [tallies_in, tallies_out] = kew::make_channel_over<tally_ring>(tally_capacity);
 
   reader = std::async(std::launch::async, read_stage<decltype(text_in)>, names, std::move(text_in));
   auto start = [&pool, tokenizers](auto text, auto tallies) {
@@ -305,9 +289,10 @@ outcome count_in_pipeline(const std::vector<std::string>& names, unsigned tokeni
   start(std::move(text_out), std::move(tallies_in));  // the handles that were copied go when it returns
 
   outcome result;
-  result.counts = reduce_stage(std::move(tallies_out));
-  std::tie(result.read, result.text) = reader.get();
-  for (auto& tokenizer : pool) result.tallies.add(tokenizer.get());
+  std::tie(result.counts, result.tallies) = reduce_stage(std::move(tallies_out));
+  result.read = reader.get();
+  for (auto& tokenizer : pool)
+    if (const kew::metrics seen = tokenizer.get(); seen.popped >= result.text.popped) result.text = seen;
   return result;
 }
 
@@ -390,9 +375,11 @@ void print_words(const word_counts& counts, const options& chosen) {
   }
 }
 
-void print_queue(const char* name, const traffic& through, std::size_t capacity, double seconds) {
-  std::printf("%-24s %10llu %12.0f %16zu %9zu\n", name, static_cast<unsigned long long>(through.messages),
-              static_cast<double>(through.messages) / seconds, through.highest, capacity);
+void print_queue(const char* name, const kew::metrics& through) {
+  const auto milliseconds = [](std::chrono::nanoseconds time) { return std::chrono::duration<double, std::milli>(time).count(); };
+  std::printf("%-22s %9llu %11.0f %10.1f %8zu %9zu %10.2f ms %7.2f ms\n", name, static_cast<unsigned long long>(through.popped),
+              through.throughput, through.mean_length, through.highest_length, through.capacity,
+              milliseconds(through.time_in_queue.p50), milliseconds(through.time_in_queue.p99));
 }
 
 void print_figures(const outcome& result, const options& chosen, double seconds) {
@@ -407,9 +394,10 @@ void print_figures(const outcome& result, const options& chosen, double seconds)
     return;
   }
   std::printf("%u tokenizer%s\n\n", chosen.tokenizers, chosen.tokenizers == 1 ? "" : "s");
-  std::printf("%-24s %10s %12s %16s %9s\n", "queue", "messages", "messages/s", "highest length", "capacity");
-  print_queue("reader -> tokenizers", result.text, text_capacity, seconds);
-  print_queue("tokenizers -> reducer", result.tallies, tally_capacity, seconds);
+  std::printf("%-22s %9s %11s %10s %8s %9s %13s %10s\n", "queue", "messages", "messages/s", "mean length", "highest", "capacity",
+              "in queue: p50", "p99");
+  print_queue("reader -> tokenizers", result.text);
+  print_queue("tokenizers -> reducer", result.tallies);
 }
 
 int run(const options& chosen) {
