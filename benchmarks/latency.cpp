@@ -177,7 +177,7 @@ template <class List>
 void add_family(const std::string& family, List list) {
   for (const auto& [load, name] : {std::pair{0.01, "1%"}, std::pair{0.5, "50%"}, std::pair{0.9, "90%"}})
     add_row("latency/" + family + "/load:" + name, 4, list,
-            [=]<class Port>(benchmark::State& state) { measure_open_loop<Port>(state, load); });
+            [share = load]<class Port>(benchmark::State& state) { measure_open_loop<Port>(state, share); });
   add_row("latency/" + family + "/rate:fixed", 3, list, []<class Port>(benchmark::State& state) {
     if (session.rate == 0) session.rate = 1e6;
     measure_open_loop<Port>(state, 0);

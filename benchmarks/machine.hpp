@@ -33,13 +33,16 @@ inline const std::vector<int>& cores() {
   return all;
 }
 
-/// Keeps this thread on the core of its place, if there is a core for each of the threads.
-inline void pin(int place, int threads) {
-  if (threads > static_cast<int>(cores().size())) return;
+inline void stay_on(const std::vector<int>& where) {
   cpu_set_t set;
   CPU_ZERO(&set);
-  CPU_SET(cores()[static_cast<std::size_t>(place)], &set);
+  for (const int cpu : where) CPU_SET(cpu, &set);
   pthread_setaffinity_np(pthread_self(), sizeof(set), &set);
+}
+
+/// Keeps this thread on the core of its place, if there is a core for each of the threads.
+inline void pin(int place, int threads) {
+  if (threads <= static_cast<int>(cores().size())) stay_on({cores()[static_cast<std::size_t>(place)]});
 }
 
 /// Nanoseconds for one cache line from the first core to the second and back; 0 if there is only one core.

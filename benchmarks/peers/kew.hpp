@@ -91,7 +91,7 @@ class channel_port {
   template <class Handle>
   using held = std::conditional_t<std::is_copy_constructible_v<Handle>, Handle, Handle&>;
 
-  decltype(kew::make_channel_over<Ring, Wait>(1)) ends_;
+  decltype(kew::make_channel_over<Ring, Wait>(std::size_t{1})) ends_;
 };
 
 template <class T>
