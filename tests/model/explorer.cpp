@@ -95,6 +95,9 @@ struct thread_state {
   bool timed_out = false;
   location word = 0;
   std::int64_t deadline = 0;
+  bool owes_a_load = false;                     // a load has returned `owed`, which nobody had stored yet
+  location owed_from = 0;
+  std::uint64_t owed = 0;
   std::uint64_t own_changes = 0;
   std::uint64_t changes_known = 0;              // changes by others when it last stopped relaxing
   int steps = 0;
@@ -168,6 +171,7 @@ class machine {
   unsigned floor_of(location at, std::memory_order order);
   void append(location at, std::uint64_t value, std::memory_order order, const knowledge* continued);
   void fence_now(std::memory_order order);
+  void perform_late_load();
 
   void reschedule(reason why);
   int gather(reason why, candidate* out);
@@ -341,6 +345,7 @@ void machine::begin_body() {
 void machine::begin_thread() {
   thread_state& self = world.self();
   self.work.run(self.work.object);
+  world.perform_late_load();
   self.is = state::finished;
   --world.running_;
   world.reschedule(reason::cannot);
@@ -638,8 +643,19 @@ void machine::read(location at, unsigned index, std::memory_order order) {
 std::uint64_t machine::load(location at, std::memory_order order, const site& where) {
   if (collecting_) collect(where, operation::load, order);
   begin(where, operation::load);
+  const bool may_be_late = options_.late_loads && is_mutated(where);
   order = ordered(where, order);
   atomic_state& from = touch(at);
+  if (self().owed_from == at) perform_late_load();
+  if (may_be_late && order == std::memory_order_relaxed && pick(2, [&] { return below(2); }) == 1) {
+    thread_state& reader = self();
+    reader.owes_a_load = true;
+    reader.owed_from = at;
+    reader.owed = from.stores.back().value + 1;
+    line("load    #%-2u -> 0x%llx, which is yet to come  relaxed", at, static_cast<unsigned long long>(reader.owed));
+    end();
+    return reader.owed;
+  }
   const unsigned newest = static_cast<unsigned>(from.stores.size()) - 1;
   unsigned choices = newest - floor_of(at, order) + 1;
   if (self().stale_in_a_row[at] >= stale_reads_in_a_row) choices = 1;
@@ -655,7 +671,19 @@ std::uint64_t machine::load(location at, std::memory_order order, const site& wh
   return value;
 }
 
+void machine::perform_late_load() {
+  thread_state& reader = self();
+  if (!reader.owes_a_load) return;
+  reader.owes_a_load = false;
+  const std::vector<stored>& stores = atomics_[reader.owed_from].stores;
+  for (unsigned i = reader.now.seen.up_to[reader.owed_from]; i < stores.size(); ++i)
+    if (stores[i].value == reader.owed) return read(reader.owed_from, i, std::memory_order_relaxed);
+  line("the value has not come: no execution of C++");
+  leave();
+}
+
 void machine::append(location at, std::uint64_t value, std::memory_order order, const knowledge* continued) {
+  if (releases(order)) perform_late_load();
   atomic_state& to = atomics_[at];
   thread_state& writer = self();
   const auto index = to.stores.size();
@@ -771,6 +799,7 @@ bool machine::compare_exchange(location at, std::uint64_t& expected, std::uint64
 // ---- Fences -----------------------------------------------------------------------------------------
 
 void machine::fence_now(std::memory_order order) {
+  perform_late_load();
   thread_state& self = threads_[current_];
   if (acquires(order)) self.now.join(self.unacquired);
   if (order == std::memory_order_seq_cst) {
@@ -852,6 +881,7 @@ void machine::relax(const site& where) {
 bool machine::wait(location at, std::uint32_t expected, std::int64_t deadline, const site& where) {
   if (collecting_) collect(where, operation::wait, std::memory_order_relaxed);
   begin(where, operation::wait);
+  perform_late_load();
   atomic_state& word = touch(at);
   thread_state& self = threads_[current_];
   // The kernel may compare an overtaken value, unless a wake has made the newer one known to it.

@@ -78,6 +78,7 @@ struct options {
   int surprises = 1;              ///< spurious wake-ups, failures of weak exchanges, early timeouts
   int steps = 3000;               ///< an execution longer than this is a livelock
   fences fence = fences::asymmetric;
+  bool late_loads = false;        ///< see mutate()
   int crash = 0;                  ///< the thread that may stop for ever at any step; 0 for none
 };
 
@@ -176,7 +177,10 @@ struct mutant {
   std::string text() const;
 };
 
-/// From here on every execution runs with this change; nullptr for none.
+/// From here on every execution runs with this change; nullptr for none. With options::late_loads, a load that
+/// the change has made relaxed may also be performed later than what follows it, up to the thread's next fence
+/// or release: then it returns the next value of a counter, and the execution counts only if that value has come
+/// by then. This is the one kind of load buffering that is tried.
 void mutate(const mutant* change);
 
 /// From here on places are collected; the answer of the previous collection is dropped.

@@ -31,6 +31,12 @@ struct target {
   std::map<std::string, int> kills;  // by header
 };
 
+struct round {
+  search how;
+  std::uint64_t executions;
+  bool late_loads = false;
+};
+
 class hunt {
  public:
   explicit hunt(std::uint64_t effort) : effort_(effort), scenarios_(scenarios::all_scenarios()) {
@@ -70,14 +76,10 @@ class hunt {
  private:
   using place_key = std::tuple<std::string, unsigned, unsigned>;
 
-  struct round {
-    search how;
-    std::uint64_t executions;
-  };
   // Cheap ones for all scenarios before dear ones for any.
-  static constexpr round rounds[] = {{search::random, 100},        {search::depth_first, 300},  {search::random, 2'000},
-                                     {search::depth_first, 5'000}, {search::priorities, 5'000}, {search::random, 20'000},
-                                     {search::depth_first, 100'000}};
+  static constexpr round rounds[] = {{search::random, 100},         {search::depth_first, 300},  {search::random, 2'000},
+                                     {search::random, 1'000, true}, {search::depth_first, 5'000}, {search::priorities, 5'000},
+                                     {search::random, 20'000},      {search::depth_first, 100'000}};
   /// Before a mutant counts as a survivor.
   static constexpr std::uint64_t most_executions = 2'000'000;
 
@@ -116,6 +118,7 @@ class hunt {
     for (const fences fence : {fences::asymmetric, fences::symmetric}) {
       options how = scenarios::bounds(*by.what, now.how, fence);
       how.executions = now.executions * effort_;
+      how.late_loads = now.late_loads;
       const result found = explore(by.what->body, how);
       executions_ += found.executions;
       if (!found.failed) continue;
