@@ -1,72 +1,25 @@
-// spmc_ring beyond the contract: its type, every fixed capacity, counters that overflow, threads.
+// spmc_ring beyond the contract.
 #include <kew/spmc_ring.hpp>
 
-#include "ring_suite.hpp"
+#include "slot_ring_suite.hpp"
 
 namespace kew_test {
-namespace {
 
-static_assert(type_is_as_promised<kew::spmc_ring<int>, kew::spmc_ring<int, 4>, kew::spmc_ring<std::string>>());
-static_assert(!kew::many_producers<kew::spmc_ring<int>> && kew::many_consumers<kew::spmc_ring<int>>);
+using suite = slot_ring_suite<kew::spmc_ring, 1, 3>;
 
-constexpr std::size_t producers = 1;
-constexpr std::size_t consumers = 3;
-
-template <class T, class Index>
-using narrow = kew::detail::slot_ring<T, kew::cardinality::one, kew::cardinality::many, kew::dynamic_capacity,
-                                      std::allocator<T>, Index>;
-
-template <std::size_t Capacity>
-using fixed = whole<kew::spmc_ring<int, Capacity>, Capacity>;
-using fixed_capacities = std::tuple<fixed<1>, fixed<2>, fixed<5>, fixed<7>, fixed<8>, fixed<1000>>;
-
-// A slot's state keeps two bits for flags and two for laps beside the slot's number.
-using overflowing = std::tuple<near_overflow<narrow<int, std::uint8_t>, 1, 16>, near_overflow<narrow<int, std::uint8_t>, 2, 16>,
-                               near_overflow<narrow<throwing, std::uint8_t>, 1, 16>,
-                               near_overflow<narrow<int, std::uint16_t>, 2, 4096>,
-                               near_overflow<narrow<std::string, std::uint16_t>, 1, 4096>,
-                               near_overflow<narrow<int, std::uint32_t>, 1, SIZE_MAX>,
-                               near_overflow<narrow<int, std::uint64_t>, 2, SIZE_MAX>>;
-
-}  // namespace
-
-TEMPLATE_LIST_TEST_CASE("spmc_ring holds exactly each fixed capacity", "[spmc_ring]", fixed_capacities) {
+TEMPLATE_LIST_TEST_CASE("spmc_ring holds exactly each fixed capacity", "[spmc_ring]", suite::fixed_capacities) {
   ring_contract<TestType>();
 }
-
-TEMPLATE_LIST_TEST_CASE("spmc_ring keeps its contract while its counters overflow", "[spmc_ring]", overflowing) {
+TEMPLATE_LIST_TEST_CASE("spmc_ring keeps its contract while its counters overflow", "[spmc_ring]", suite::overflowing) {
   ring_contract<TestType>();
 }
-
-TEST_CASE("spmc_ring refuses a capacity that its index type cannot count", "[spmc_ring]") {
-  using ring = narrow<int, std::uint8_t>;
-  CHECK(ring(16).capacity() == 16);
-  CHECK_THROWS_AS(ring(17), std::length_error);
-}
-
+TEST_CASE("spmc_ring refuses a capacity that its index type cannot count", "[spmc_ring]") { suite::refuses_what_it_cannot_count(); }
 TEST_CASE("spmc_ring delivers every element once and each producer's in order", "[spmc_ring][stress]") {
-  for (const std::size_t capacity : sizes{1, 2, 3, 8, 64, 1000}) {
-    kew::spmc_ring<std::uint64_t> ring(capacity);
-    stress(ring, producers, consumers, scaled(capacity < 3 ? 5'000 : 20'000), run_seed());
-  }
-  kew::spmc_ring<std::uint64_t, 5> ring;
-  stress(ring, producers, consumers, scaled(20'000), run_seed());
+  suite::delivers_once_and_in_order();
 }
-
 TEST_CASE("spmc_ring delivers every element once while its counters overflow", "[spmc_ring][stress]") {
-  // 32 bits, so that no thread is suspended for as long as it takes to count once round.
-  for (int round = 0; round < 10; ++round)
-    for (const std::size_t capacity : sizes{1, 3, 8}) {
-      narrow<std::uint64_t, std::uint32_t> ring(kew::detail::before_overflow{100}, capacity, std::allocator<std::uint64_t>());
-      stress(ring, producers, consumers, scaled(1'000), run_seed() + static_cast<std::uint64_t>(round));
-    }
+  suite::delivers_while_counters_overflow();
 }
-
-TEST_CASE("spmc_ring hands elements over whole", "[spmc_ring][stress]") {
-  for (const std::size_t capacity : sizes{1, 2, 7}) {
-    kew::spmc_ring<std::string> ring(capacity);
-    stress_strings(ring, producers, consumers, scaled(5'000));
-  }
-}
+TEST_CASE("spmc_ring hands elements over whole", "[spmc_ring][stress]") { suite::hands_elements_over_whole(); }
 
 }  // namespace kew_test
