@@ -207,7 +207,7 @@ void pop_beside_a_stopped_pop() {
 
 template <class Ring>
 void the_consumer_leaves() {
-  auto [tx, rx] = kew::make_channel_over<Ring, kew::park_wait>(1);
+  auto [tx, rx] = kew::make_channel_over<Ring, kew::park_wait>(std::size_t{1});
   together(
       [writer = std::move(tx)]() mutable {
         static_cast<void>(writer.try_push(probe(1)));
@@ -217,7 +217,7 @@ void the_consumer_leaves() {
 }
 template <class Ring>
 void the_producer_leaves() {
-  auto [tx, rx] = kew::make_channel_over<Ring, kew::park_wait>(1);
+  auto [tx, rx] = kew::make_channel_over<Ring, kew::park_wait>(std::size_t{1});
   together(
       [reader = std::move(rx)]() mutable {
         static_cast<void>(reader.try_pop());

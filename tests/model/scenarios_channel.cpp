@@ -131,7 +131,7 @@ void add_many_consumers(std::vector<scenario>& all, const char* name) {
 
 /// A handle that is copied while others of its side leave keeps the channel open.
 void copies_among_leaving() {
-  auto [tx, rx] = kew::make_channel_over<mpmc, park_wait>(1);
+  auto [tx, rx] = kew::make_channel_over<mpmc, park_wait>(std::size_t{1});
   std::optional<kew::producer<probe, mpmc, park_wait>> first(tx), second(std::move(tx));
   std::optional<kew::consumer<probe, mpmc, park_wait>> only(std::move(rx));
   int received = 0;
@@ -155,14 +155,14 @@ void copies_among_leaving() {
 
 /// Assignment drops the handle that was there.
 void assignment_drops() {
-  auto [tx, rx] = kew::make_channel_over<mpsc, park_wait>(1);
-  auto [other_tx, other_rx] = kew::make_channel_over<mpsc, park_wait>(1);
+  auto [tx, rx] = kew::make_channel_over<mpsc, park_wait>(std::size_t{1});
+  auto other = kew::make_channel_over<mpsc, park_wait>(std::size_t{1});
   std::optional<decltype(rx)> reader(std::move(rx));
   std::optional<decltype(tx)> writer(std::move(tx));
   together(
       [&] {
         static_cast<void>(writer->push(probe(1)));
-        *writer = other_tx;
+        *writer = other.first;
         writer.reset();
       },
       [&] {
