@@ -42,6 +42,9 @@ class consumer;
 
 namespace detail {
 
+template <class T, class Ring, class Wait>
+struct first_handles;
+
 /// What the handles of a channel share: the queue, and how many of them there are.
 template <class T, class Ring, class Wait>
 class channel_state {
@@ -224,8 +227,7 @@ class producer : public detail::handle<T, Ring, Wait, detail::producer_side> {
 
  private:
   using base::base;
-  template <class R, class W, class... A>
-  friend auto make_channel_over(A&&... arguments);
+  friend detail::first_handles<T, Ring, Wait>;
 };
 
 /// The popping half of a channel. Its operations are blocking_queue's of the same names; a handle that was
@@ -310,17 +312,32 @@ class consumer : public detail::handle<T, Ring, Wait, detail::consumer_side> {
 
  private:
   using base::base;
-  template <class R, class W, class... A>
-  friend auto make_channel_over(A&&... arguments);
+  friend detail::first_handles<T, Ring, Wait>;
 };
 
-/// A channel over any ring: its first producer and its first consumer. The arguments, the capacity first, go to
-/// the ring's constructor. Throws what that throws, and std::bad_alloc.
+namespace detail {
+
+template <class T, class Ring, class Wait>
+struct first_handles {
+  template <class... A>
+  static auto make(A&&... arguments) {
+    auto& shared = *new channel_state<T, Ring, Wait>(std::forward<A>(arguments)...);
+    return std::pair(producer<T, Ring, Wait>(shared), consumer<T, Ring, Wait>(shared));
+  }
+};
+
+}  // namespace detail
+
+/// A channel over any ring: its first producer and its first consumer. What follows the capacity goes to the
+/// ring's constructor too. Throws what that throws, and std::bad_alloc.
 template <class Ring, class Wait = adaptive_wait, class... A>
-auto make_channel_over(A&&... arguments) {
-  using T = typename Ring::value_type;
-  auto& shared = *new detail::channel_state<T, Ring, Wait>(std::forward<A>(arguments)...);
-  return std::pair(producer<T, Ring, Wait>(shared), consumer<T, Ring, Wait>(shared));
+auto make_channel_over(std::size_t capacity, A&&... more) {
+  return detail::first_handles<typename Ring::value_type, Ring, Wait>::make(capacity, std::forward<A>(more)...);
+}
+/// … over a ring of fixed capacity.
+template <class Ring, class Wait = adaptive_wait>
+auto make_channel_over() {
+  return detail::first_handles<typename Ring::value_type, Ring, Wait>::make();
 }
 
 /// Many producers, many consumers.
