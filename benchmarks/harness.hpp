@@ -155,11 +155,11 @@ bool receive(Consumer& from, T& item, const std::atomic<bool>& ended) {
   if constexpr (requires { from.pop(item); }) {
     return from.pop(item) && number_of(item) != end_of_stream;
   } else {
-    bool received = false;
+    // What fails after the end of all pushes has found nothing left. There is one call only, so that it is inlined.
+    bool received = false, last_try = false;
     poll([&] {
-      if ((received = from.try_pop(item)) || !ended.load(std::memory_order_acquire)) return received;
-      received = from.try_pop(item);  // what fails after the end of all pushes has found nothing left
-      return true;
+      received = from.try_pop(item);
+      return received || std::exchange(last_try, ended.load(std::memory_order_acquire));
     });
     return received;
   }
@@ -187,10 +187,10 @@ std::size_t receive_n(Consumer& from, T* items, std::size_t n, const std::atomic
     return from.pop_n(items, n);
   } else if constexpr (requires { from.try_pop_n(items, n); }) {
     std::size_t received = 0;
+    bool last_try = false;
     poll([&] {
-      if ((received = from.try_pop_n(items, n)) > 0 || !ended.load(std::memory_order_acquire)) return received > 0;
       received = from.try_pop_n(items, n);
-      return true;
+      return received > 0 || std::exchange(last_try, ended.load(std::memory_order_acquire));
     });
     return received;
   } else {
