@@ -345,7 +345,7 @@ void write_details(std::ostream& out, const standings& all, const judge& of) {
       out << "| " << row << " | " << contender << " | " << figure_words(row, figures.middle()) << " | " << number(figures.spread() * 100, 2) << " % |";
       if (!of.ranked(row, contender)) out << (is_limit(contender) ? " not a queue" : " not ranked");
       if (const double n = figures.counter("instructions"); n > 0) out << ' ' << number(n) << " instructions";
-      if (const double share = figures.counter("slowest_producer"); share > 0) out << " slowest producer " << number(share, 2) << " of the fastest";
+      if (const double share = figures.counter("slowest_producer"); row.starts_with("fairness")) out << " slowest producer " << number(share, 2) << " of the fastest";
       out << " |\n";
     }
   }
