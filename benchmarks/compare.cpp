@@ -128,6 +128,7 @@ class collector : public benchmark::BenchmarkReporter {
       const std::size_t cut = name.rfind('/');
       const std::string row = name.substr(0, cut), contender = name.substr(cut + 1);
       run.run_name.iterations.clear();
+      run.run_name.min_time.clear();
       run.run_name.time_type.clear();
       run.repetition_index = round_;
       json_.ReportRuns({run});
