@@ -240,18 +240,17 @@ TEST_CASE("a stop or a timeout that races a push swallows neither the element no
   const int elements = static_cast<int>(scaled(5'000));
   std::atomic<bool> done{false};
   std::atomic<long> sum{0};
-  std::vector<std::thread> threads;
-  threads.emplace_back([&] {
+  std::thread waiting([&] {
     while (const auto element = queue.pop()) sum += *element;
   });
-  threads.emplace_back([&] {
+  std::thread timed([&] {
     random_source random(run_seed());
     while (!done) {
       const auto element = queue.try_pop_for(std::chrono::microseconds(random.below(100)));
       if (element) sum += *element;
     }
   });
-  threads.emplace_back([&] {
+  std::thread stopping([&] {
     while (!done) {
       std::jthread stopped([&](const std::stop_token& stop) {
         if (const auto element = queue.pop(stop)) sum += *element;
@@ -261,7 +260,7 @@ TEST_CASE("a stop or a timeout that races a push swallows neither the element no
   for (int i = 1; i <= elements; ++i) static_cast<void>(queue.push(i));
   done = true;
   queue.close();
-  for (std::thread& thread : threads) thread.join();
+  for (std::thread* const thread : {&waiting, &timed, &stopping}) thread->join();
   CHECK(sum == static_cast<long>(elements) * (elements + 1) / 2);
 }
 
