@@ -78,8 +78,8 @@ case $case in
     head -n 3 "$work/report" | cmp - "$work/top" || fail "not the three most frequent words"
     totals=$(awk '{ words += $1 } END { print words " words, " NR " different" }' "$work/expected")
     grep -q "^$totals, in " "$work/report" || fail "the totals are not '$totals'"
-    grep -Eq '^reader -> tokenizers +[1-9][0-9]* +[1-9][0-9]* +[0-9]+ +[1-9]' "$work/report" || fail "no figures of the first queue"
-    grep -Eq '^tokenizers -> reducer +[1-9][0-9]* +[1-9][0-9]* +[0-9]+ +[1-9]' "$work/report" || fail "no figures of the second queue"
+    grep -Eq '^reader -> tokenizers +[1-9][0-9]* +[1-9][0-9]* +[0-9.]+ +[1-9][0-9]* +[1-9][0-9]* +[0-9.]+ ms +[0-9.]+ ms$' "$work/report" || fail "no figures of the first queue"
+    grep -Eq '^tokenizers -> reducer +[1-9][0-9]* +[1-9][0-9]* +[0-9.]+ +[1-9][0-9]* +[1-9][0-9]* +[0-9.]+ ms +[0-9.]+ ms$' "$work/report" || fail "no figures of the second queue"
     ;;
 
   large)

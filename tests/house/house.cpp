@@ -25,7 +25,7 @@ namespace fs = std::filesystem;
 /// The layers, lowest first. A header includes only what stands in a lower line.
 const std::vector<std::vector<std::string>> layers = {
     {"detail/sync.hpp"},
-    {"detail/cache_line.hpp", "detail/solo.hpp", "error.hpp"},
+    {"detail/cache_line.hpp", "detail/pace.hpp", "detail/solo.hpp", "error.hpp"},
     {"status.hpp"},
     {"concepts.hpp"},
     {"detail/slots.hpp", "detail/positions.hpp", "detail/histogram.hpp", "metrics.hpp"},

@@ -142,6 +142,9 @@ using time_point = clock::time_point;
 inline constexpr time_point never = time_point::max();
 inline time_point now() noexcept { return clock::now(); }
 
+/// Nothing waits for it, so it is no choice either.
+inline void stand_back() noexcept {}
+
 inline void cpu_relax(::explorer::site where = ::explorer::site::current()) noexcept {
   ::explorer::engine::relax(where);
 }

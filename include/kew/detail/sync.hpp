@@ -104,6 +104,12 @@ inline void cpu_relax() noexcept {
 #endif
 }
 
+/// Leaves a cache line to others for a moment: some hundred nanoseconds, the time that a line takes from one core to
+/// another and back where they are far apart.
+inline void stand_back() noexcept {
+  for (int i = 0; i < 16; ++i) cpu_relax();
+}
+
 /// Lets another thread have the core, if one wants it.
 inline void yield() noexcept { sched_yield(); }
 
