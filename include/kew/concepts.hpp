@@ -20,9 +20,6 @@ inline constexpr std::size_t dynamic_capacity = SIZE_MAX;
 
 namespace detail {
 
-template <class T>
-inline constexpr bool always_false = false;
-
 /// Instantiated by every ring: what an element must be.
 template <class T>
 struct element_requirements {
