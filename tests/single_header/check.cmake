@@ -1,0 +1,28 @@
+# The text of the single header: licence and version on top, nothing of kew left to be included, and nothing included twice.
+cmake_minimum_required(VERSION 3.25)
+file(READ "${HEADER}" text)
+
+foreach(words "kew ${VERSION}" "SPDX-License-Identifier: MIT")
+  string(FIND "${text}" "${words}" place)
+  if(place LESS 0 OR place GREATER 200)
+    message(SEND_ERROR "does not begin with: ${words}")
+  endif()
+endforeach()
+
+file(STRINGS "${LICENCE}" lines)
+foreach(line IN LISTS lines)
+  string(FIND "${text}" "${line}\n" place)
+  if(place LESS 0)
+    message(SEND_ERROR "lacks a line of the licence: ${line}")
+  endif()
+endforeach()
+
+string(REGEX MATCHALL "# *include *[<\"][^>\"]+" includes "${text}")
+foreach(include IN LISTS includes)
+  if(include IN_LIST seen)
+    message(SEND_ERROR "includes twice: ${include}")
+  elseif(include MATCHES "<kew/|\"")
+    message(SEND_ERROR "leaves to be included: ${include}")
+  endif()
+  list(APPEND seen "${include}")
+endforeach()
