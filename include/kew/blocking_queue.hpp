@@ -35,6 +35,9 @@
 
 namespace kew::inline KEW_NAMESPACE {
 
+/// Elements of type T in a Ring, with pushes and pops that wait as Wait says. blocking_queue.hpp says when to use it,
+/// how many threads may push and pop, and what is promised about closing. Neither copyable nor movable; to be destroyed
+/// when no thread is inside any of its calls.
 template <class T, class Ring = mpmc_ring<T>, class Wait = adaptive_wait>
 class blocking_queue {
   static_assert(ring<Ring>, "kew: the second parameter of a blocking_queue is a ring: see kew::ring in concepts.hpp");
@@ -47,12 +50,16 @@ class blocking_queue {
   using duration = std::chrono::duration<Rep, Period>;
 
  public:
-  using value_type = T;
-  using ring_type = Ring;
+  using value_type = T;    ///< What is passed on.
+  using ring_type = Ring;  ///< What holds it.
+  /// How many threads may push at the same time.
   static constexpr cardinality producers = many_producers<Ring> ? cardinality::many : cardinality::one;
+  /// How many threads may pop at the same time.
   static constexpr cardinality consumers = many_consumers<Ring> ? cardinality::many : cardinality::one;
 
-  /// What follows the capacity goes to the ring's constructor too. Throws what that throws.
+  /// `capacity` elements at most, exactly. What follows the capacity goes to the ring's constructor too. Throws what
+  /// that throws: with kew's rings std::invalid_argument for 0, std::length_error for what cannot be addressed,
+  /// std::bad_alloc.
   template <class... A>
     requires std::is_constructible_v<Ring, std::size_t, A...>
   explicit blocking_queue(std::size_t capacity, A&&... more) : ring_(capacity, std::forward<A>(more)...) {}
@@ -67,19 +74,27 @@ class blocking_queue {
 
   // ---- Pushing. Whatever is not success has left its argument untouched. ---------------------------------
 
-  /// Waits for room: success or closed.
+  /// Waits for room: success, or closed, and then its argument is untouched. Throws what T's constructor throws, and
+  /// then nothing has been pushed. `emplace` makes the element from its arguments.
+  /// @{
   status push(const T& value) { return push_within(detail::no_limit{}, pushing(value)); }
   status push(T&& value) { return push_within(detail::no_limit{}, pushing(std::move(value))); }
   template <class... A>
   status emplace(A&&... arguments) {
     return push_within(detail::no_limit{}, emplacing(std::forward<A>(arguments)...));
   }
+  /// @}
 
-  /// … or stopped. Where there is room at once, a stopped token changes nothing.
+  /// As push, and ends with `stopped` when a stop is requested while it waits. Where there is room at once, a stopped
+  /// token changes nothing. Whatever is not success has left its argument untouched.
+  /// @{
   status push(const T& value, std::stop_token token) { return push_within(detail::stop_limit{token}, pushing(value)); }
   status push(T&& value, std::stop_token token) { return push_within(detail::stop_limit{token}, pushing(std::move(value))); }
+  /// @}
 
-  /// … or full when the time has run out. A time that is over already means one try.
+  /// As push, and ends with `full` when the time has run out: not before, and later only by what the scheduler takes. A
+  /// time that is over already means one try; the largest duration never ends. `_for` is measured on the steady clock.
+  /// @{
   template <class Rep, class Period>
   status try_push_for(const T& value, duration<Rep, Period> limit) {
     return try_push_until(value, detail::after(limit));
@@ -96,16 +111,20 @@ class blocking_queue {
   status try_push_until(T&& value, time_point<Clock, Duration> end) {
     return push_within(detail::time_limit<Clock, Duration>{end}, pushing(std::move(value)));
   }
+  /// @}
 
-  /// Never waits: success, full, busy or closed.
+  /// Never waits: success, full, busy or closed. Whatever is not success has left its argument untouched.
+  /// @{
   status try_push(const T& value) { return try_push_with(pushing(value)); }
   status try_push(T&& value) { return try_push_with(pushing(std::move(value))); }
   template <class... A>
   status try_emplace(A&&... arguments) {
     return try_push_with(emplacing(std::forward<A>(arguments)...));
   }
+  /// @}
 
-  /// Never waits; how many of the `n` elements from `first` on went in.
+  /// Never waits; how many of the `n` elements from `first` on went in, in order. 0 also where the queue is closed.
+  /// Other producers' elements may stand between them.
   template <std::input_iterator It>
   std::size_t try_push_n(It first, std::size_t n) {
     static_assert(pushes_batches<Ring, It>, "kew: the ring below this queue has no try_push_n");
@@ -114,7 +133,8 @@ class blocking_queue {
     return count;
   }
 
-  /// Waits until all `n` elements from `first` on are in, or until closed; how many went in.
+  /// Waits until all `n` elements from `first` on are in, or until closed; how many went in, in order. Other
+  /// producers' elements may stand between them. If one throws, those before it may be in the queue.
   template <std::input_iterator It>
   std::size_t push_n(It first, std::size_t n) {
     std::size_t count = 0;
@@ -134,13 +154,16 @@ class blocking_queue {
 
   // ---- Popping --------------------------------------------------------------------------------------------
 
-  /// Waits for an element: closed only when closed and drained.
+  /// Waits for an element: closed only when closed and drained. If moving it out throws, that one element is lost.
   result<T> pop() { return pop_within(detail::no_limit{}, popping); }
 
-  /// … or stopped. Where an element is there at once, a stopped token changes nothing.
+  /// As pop, and ends with `stopped` when a stop is requested while it waits. Where an element is there at once, a
+  /// stopped token changes nothing.
   result<T> pop(std::stop_token token) { return pop_within(detail::stop_limit{token}, popping); }
 
-  /// … or empty when the time has run out. A time that is over already means one try.
+  /// As pop, and ends with `empty` when the time has run out: not before, and later only by what the scheduler takes. A
+  /// time that is over already means one try; the largest duration never ends. `_for` is measured on the steady clock.
+  /// @{
   template <class Rep, class Period>
   result<T> try_pop_for(duration<Rep, Period> limit) {
     return try_pop_until(detail::after(limit));
@@ -149,19 +172,25 @@ class blocking_queue {
   result<T> try_pop_until(time_point<Clock, Duration> end) {
     return pop_within(detail::time_limit<Clock, Duration>{end}, popping);
   }
+  /// @}
 
   /// Never waits: an element, empty, busy, or closed where closed and drained.
+  /// @{
   result<T> try_pop() { return try_pop_with(popping); }
   status try_pop(T& out) {
     return try_pop_with([&out](Ring& ring) { return ring.try_pop(out); });
   }
+  /// @}
+
+  /// Never waits: shows the oldest element to `f` in its slot and then destroys it, also when `f` throws. While `f`
+  /// runs the slot is taken: keep it short.
   template <class F>
     requires consumes_in_place<Ring, F>
   status try_consume(F&& f) {
     return try_pop_with([&f](Ring& ring) { return ring.try_consume(std::forward<F>(f)); });
   }
 
-  /// Never waits; how many elements, up to `n`, came out.
+  /// Never waits; how many elements, up to `n`, came out, oldest first. 0 also where the queue is closed and drained.
   template <class Out>
   std::size_t try_pop_n(Out out, std::size_t n) {
     static_assert(pops_batches<Ring, Out>, "kew: the ring below this queue has no try_pop_n");
@@ -169,7 +198,8 @@ class blocking_queue {
     return freed.count = ring_.ring().try_pop_n(std::move(out), n);
   }
 
-  /// Waits for at least one element; how many, up to `most`, came out: 0 only when closed and drained.
+  /// Waits for at least one element; how many, up to `most`, came out, oldest first: 0 only when closed and drained, or
+  /// when none was asked for.
   template <class Out>
   std::size_t pop_n(Out out, std::size_t most) {
     if (most == 0) return 0;
@@ -197,11 +227,14 @@ class blocking_queue {
     }
   }
 
+  /// Whether somebody has closed it; elements may still be inside. Once true, always true. Any thread.
   bool is_closed() const noexcept { return ring_.is_closed(); }
+  /// How many elements fit. Any thread.
   std::size_t capacity() const noexcept { return ring_.ring().capacity(); }
+  /// How many elements are inside, as far as another thread can know: from 0 to the capacity, always. Any thread.
   std::size_t size_approx() const noexcept { return ring_.ring().size_approx(); }
 
-  /// Over a metered_ring: its figures.
+  /// Over a metered_ring: its figures. Any thread.
   auto metrics() const noexcept
     requires has_metrics<Ring>
   {

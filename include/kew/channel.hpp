@@ -112,15 +112,20 @@ struct consumer_side {
 template <class T, class Ring, class Wait, class Side>
 class handle {
  public:
-  using value_type = T;
+  using value_type = T;  ///< What is passed on.
 
-  /// Ends the stream for both sides, whatever other handles there are. Any thread, any number of times.
+  /// Ends the stream for both sides, whatever other handles there are, and wakes everybody who waits. Any thread, any
+  /// number of times; without effect from a handle that was moved from.
   void close() noexcept {
     if (state_) queue().close();
   }
+  /// Whether the stream has been ended; elements may still be inside. Once true, always true. True for a handle that
+  /// was moved from.
   bool is_closed() const noexcept { return !state_ || queue().is_closed(); }
-  /// 0 for a handle that was moved from.
+  /// How many elements fit; 0 for a handle that was moved from.
   std::size_t capacity() const noexcept { return state_ ? queue().capacity() : 0; }
+  /// How many elements are inside, as far as another thread can know: from 0 to the capacity, always. 0 for a handle
+  /// that was moved from.
   std::size_t size_approx() const noexcept { return state_ ? queue().size_approx() : 0; }
 
   /// Over a metered_ring: its figures; all zero for a handle that was moved from.
@@ -158,8 +163,8 @@ class handle {
 
 }  // namespace detail
 
-/// The pushing half of a channel. Its operations are blocking_queue's of the same names; a handle that was
-/// moved from answers `closed`.
+/// The pushing half of a channel. One thread at a time uses a handle; channel.hpp says what follows when handles come
+/// and go. Its operations are blocking_queue's of the same names, and a handle that was moved from answers `closed`.
 template <class T, class Ring, class Wait>
 class producer : public detail::handle<T, Ring, Wait, detail::producer_side> {
   using base = detail::handle<T, Ring, Wait, detail::producer_side>;
@@ -167,6 +172,8 @@ class producer : public detail::handle<T, Ring, Wait, detail::producer_side> {
   using base::queue;
 
  public:
+  /// Another producer of the same channel, for another thread; only where the ring allows many.
+  /// @{
   producer(const producer&) noexcept
     requires many_producers<Ring>
   = default;
@@ -175,10 +182,17 @@ class producer : public detail::handle<T, Ring, Wait, detail::producer_side> {
   = default;
   producer(const producer&) requires(!many_producers<Ring>) = delete;             // the ring allows one producer
   producer& operator=(const producer&) requires(!many_producers<Ring>) = delete;  // the ring allows one producer
+  /// @}
+  /// The other handle's part in the channel; the other answers `closed` from then on.
+  /// @{
   producer(producer&&) noexcept = default;
   producer& operator=(producer&&) noexcept = default;
+  /// @}
+  /// The last producer closes the channel.
   ~producer() = default;
 
+  /// blocking_queue's operation of this name; `closed` from a handle that was moved from.
+  /// @{
   status push(const T& value) { return attached() ? queue().push(value) : status::closed; }
   status push(T&& value) { return attached() ? queue().push(std::move(value)) : status::closed; }
   template <class... A>
@@ -215,7 +229,10 @@ class producer : public detail::handle<T, Ring, Wait, detail::producer_side> {
   status try_emplace(A&&... arguments) {
     return attached() ? queue().try_emplace(std::forward<A>(arguments)...) : status::closed;
   }
+  /// @}
 
+  /// blocking_queue's operation of this name; 0 from a handle that was moved from.
+  /// @{
   template <std::input_iterator It>
   std::size_t push_n(It first, std::size_t n) {
     return attached() ? queue().push_n(std::move(first), n) : 0;
@@ -224,14 +241,15 @@ class producer : public detail::handle<T, Ring, Wait, detail::producer_side> {
   std::size_t try_push_n(It first, std::size_t n) {
     return attached() ? queue().try_push_n(std::move(first), n) : 0;
   }
+  /// @}
 
  private:
   using base::base;
   friend detail::first_handles<T, Ring, Wait>;
 };
 
-/// The popping half of a channel. Its operations are blocking_queue's of the same names; a handle that was
-/// moved from answers `closed`.
+/// The popping half of a channel. One thread at a time uses a handle; channel.hpp says what follows when handles come
+/// and go. Its operations are blocking_queue's of the same names, and a handle that was moved from answers `closed`.
 template <class T, class Ring, class Wait>
 class consumer : public detail::handle<T, Ring, Wait, detail::consumer_side> {
   using base = detail::handle<T, Ring, Wait, detail::consumer_side>;
@@ -239,6 +257,9 @@ class consumer : public detail::handle<T, Ring, Wait, detail::consumer_side> {
   using base::queue;
 
  public:
+  /// Another consumer of the same channel, for another thread; only where the ring allows many. Each element still goes
+  /// to one of them.
+  /// @{
   consumer(const consumer&) noexcept
     requires many_consumers<Ring>
   = default;
@@ -247,10 +268,17 @@ class consumer : public detail::handle<T, Ring, Wait, detail::consumer_side> {
   = default;
   consumer(const consumer&) requires(!many_consumers<Ring>) = delete;             // the ring allows one consumer
   consumer& operator=(const consumer&) requires(!many_consumers<Ring>) = delete;  // the ring allows one consumer
+  /// @}
+  /// The other handle's part in the channel; the other answers `closed` from then on.
+  /// @{
   consumer(consumer&&) noexcept = default;
   consumer& operator=(consumer&&) noexcept = default;
+  /// @}
+  /// The last consumer closes the channel and destroys what is inside. For that it waits for pushes that are under way.
   ~consumer() = default;
 
+  /// blocking_queue's operation of this name; `closed` from a handle that was moved from.
+  /// @{
   result<T> pop() { return attached() ? queue().pop() : status::closed; }
   result<T> pop(std::stop_token token) { return attached() ? queue().pop(std::move(token)) : status::closed; }
 
@@ -270,7 +298,10 @@ class consumer : public detail::handle<T, Ring, Wait, detail::consumer_side> {
   status try_consume(F&& f) {
     return attached() ? queue().try_consume(std::forward<F>(f)) : status::closed;
   }
+  /// @}
 
+  /// blocking_queue's operation of this name; 0 from a handle that was moved from.
+  /// @{
   template <class Out>
   std::size_t pop_n(Out out, std::size_t most) {
     return attached() ? queue().pop_n(std::move(out), most) : 0;
@@ -279,24 +310,33 @@ class consumer : public detail::handle<T, Ring, Wait, detail::consumer_side> {
   std::size_t try_pop_n(Out out, std::size_t n) {
     return attached() ? queue().try_pop_n(std::move(out), n) : 0;
   }
+  /// @}
 
   /// `for (T& message : rx)` waits for each message and ends when the channel is closed and drained. A message
-  /// lives until the next one is taken.
+  /// lives until the next one is taken. Single-pass: each begin() takes a message of its own.
   class iterator {
    public:
-    using iterator_concept = std::input_iterator_tag;
-    using value_type = T;
-    using difference_type = std::ptrdiff_t;
+    using iterator_concept = std::input_iterator_tag;  ///< As the standard asks for.
+    using value_type = T;                              ///< As the standard asks for.
+    using difference_type = std::ptrdiff_t;            ///< As the standard asks for.
 
+    /// Waits for the first message.
     explicit iterator(consumer& source) : source_(&source), message_(source.pop()) {}
 
+    /// The message, which may be moved from.
+    /// @{
     T& operator*() const noexcept { return **message_; }
     T* operator->() const noexcept { return message_->operator->(); }
+    /// @}
+    /// Destroys the message and waits for the next one.
+    /// @{
     iterator& operator++() {
       message_.emplace(source_->pop());
       return *this;
     }
     void operator++(int) { ++*this; }
+    /// @}
+    /// Whether the channel is closed and drained.
     friend bool operator==(const iterator& position, std::default_sentinel_t) noexcept {
       return !position.message_ || !*position.message_;
     }
@@ -307,7 +347,9 @@ class consumer : public detail::handle<T, Ring, Wait, detail::consumer_side> {
     mutable std::optional<result<T>> message_;
   };
 
+  /// For `for`; waits for the first message.
   iterator begin() { return iterator(*this); }
+  /// For `for`.
   std::default_sentinel_t end() const noexcept { return {}; }
 
  private:
@@ -328,34 +370,36 @@ struct first_handles {
 
 }  // namespace detail
 
-/// A channel over any ring: its first producer and its first consumer. What follows the capacity goes to the
-/// ring's constructor too. Throws what that throws, and std::bad_alloc.
+/// A channel over any ring: its first producer and its first consumer, as a std::pair. What follows the capacity goes
+/// to the ring's constructor too. Throws what that throws, and std::bad_alloc.
 template <class Ring, class Wait = adaptive_wait, class... A>
 auto make_channel_over(std::size_t capacity, A&&... more) {
   return detail::first_handles<typename Ring::value_type, Ring, Wait>::make(capacity, std::forward<A>(more)...);
 }
-/// … over a ring of fixed capacity.
+/// A channel over a ring of fixed capacity.
 template <class Ring, class Wait = adaptive_wait>
 auto make_channel_over() {
   return detail::first_handles<typename Ring::value_type, Ring, Wait>::make();
 }
 
-/// Many producers, many consumers.
+/// A channel of many producers and many consumers that holds up to `capacity` elements, exactly: its first producer and
+/// its first consumer, as a std::pair. Throws std::invalid_argument for 0, std::length_error for what cannot be
+/// addressed, std::bad_alloc.
 template <class T, class Wait = adaptive_wait>
 auto make_channel(std::size_t capacity) {
   return make_channel_over<mpmc_ring<T>, Wait>(capacity);
 }
-/// One producer, one consumer.
+/// A channel of one producer and one consumer; else as make_channel, and several times faster.
 template <class T, class Wait = adaptive_wait>
 auto make_spsc_channel(std::size_t capacity) {
   return make_channel_over<spsc_ring<T>, Wait>(capacity);
 }
-/// Many producers, one consumer.
+/// A channel of many producers and one consumer; else as make_channel.
 template <class T, class Wait = adaptive_wait>
 auto make_mpsc_channel(std::size_t capacity) {
   return make_channel_over<mpsc_ring<T>, Wait>(capacity);
 }
-/// One producer, many consumers.
+/// A channel of one producer and many consumers; else as make_channel.
 template <class T, class Wait = adaptive_wait>
 auto make_spmc_channel(std::size_t capacity) {
   return make_channel_over<spmc_ring<T>, Wait>(capacity);

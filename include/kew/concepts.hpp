@@ -59,21 +59,22 @@ concept sealable_ring = ring<R> && requires(R& r, const R& c) {
   { c.is_sealed() } -> std::same_as<bool>;
 };
 
-/// Moves several elements at once.
+/// Takes several elements at once, from an iterator of this type.
 template <class R, class It>
 concept pushes_batches = requires(R& r, It first, std::size_t n) {
   { r.try_push_n(first, n) } -> std::convertible_to<std::size_t>;
 };
+/// Hands several elements out at once, to an output iterator of this type.
 template <class R, class Out>
 concept pops_batches = requires(R& r, Out out, std::size_t n) {
   { r.try_pop_n(out, n) } -> std::convertible_to<std::size_t>;
 };
 
-/// Keeps figures about itself.
+/// Keeps figures about itself, which any thread may read: metered_ring does.
 template <class R>
 concept has_metrics = requires(const R& r) { r.metrics(); };
 
-/// Shows an element in place.
+/// Shows an element in its slot to an F, which is called with a T&.
 template <class R, class F>
 concept consumes_in_place = requires(R& r, F&& f) {
   { r.try_consume(std::forward<F>(f)) } -> std::same_as<status>;

@@ -10,6 +10,7 @@ namespace kew::inline KEW_NAMESPACE {
 
 namespace detail {
 
+/// What on_error is by default.
 inline void print_and_abort(const char* message) {
   std::fputs(message, stderr);
   std::fputc('\n', stderr);
@@ -18,12 +19,14 @@ inline void print_and_abort(const char* message) {
 
 }  // namespace detail
 
-/// Called with the message of the exception that would have been thrown. To be set before kew is used; if it
-/// returns, the program is aborted. Without a meaning where exceptions are on.
+/// Called with the message of the exception that would have been thrown, by the thread that would have thrown it. To
+/// be set before any other thread uses kew; prints the message by default. If it returns, the program is aborted.
+/// Without a meaning where exceptions are on.
 inline void (*on_error)(const char* message) = detail::print_and_abort;
 
 namespace detail {
 
+/// Throws `error`, or says it to on_error.
 template <class Exception>
 [[noreturn]] void raise_error(const Exception& error) {
 #if defined(__cpp_exceptions)

@@ -52,6 +52,7 @@ void raise(atomic<std::uint64_t>& count, std::uint64_t by) noexcept {
     count.fetch_add(by, relaxed);
 }
 
+/// A maximum over all threads.
 inline void raise_to(atomic<std::uint64_t>& highest, std::uint64_t value) noexcept {
   std::uint64_t before = highest.load(relaxed);
   while (before < value && !highest.compare_exchange_weak(before, value, relaxed, relaxed)) {
@@ -144,6 +145,9 @@ class recent_pops {
 
 }  // namespace detail
 
+/// One of kew's rings by its name, as in `metered_ring<job, kew::mpmc_ring>`, that counts and times what goes through
+/// it. Its operations are those of the ring below, by the same threads, with the same answers; metered_ring.hpp says
+/// what counting costs.
 template <class T, template <class, std::size_t, class> class Ring, std::size_t Capacity = dynamic_capacity,
           class Allocator = std::allocator<T>>
 class metered_ring {
@@ -165,13 +169,18 @@ class metered_ring {
   using inner_ring = Ring<message, Capacity, inner_allocator>;
 
  public:
-  using value_type = T;
+  using value_type = T;  ///< What is passed on.
+  /// How many threads may push at the same time.
   static constexpr cardinality producers = many_producers<inner_ring> ? cardinality::many : cardinality::one;
+  /// How many threads may pop at the same time.
   static constexpr cardinality consumers = many_consumers<inner_ring> ? cardinality::many : cardinality::one;
 
+  /// Of the fixed Capacity: without the heap.
   metered_ring()
     requires(Capacity != dynamic_capacity)
   = default;
+  /// `capacity` elements at most, exactly. Throws std::invalid_argument for 0, std::length_error for what cannot be
+  /// addressed, std::bad_alloc.
   explicit metered_ring(std::size_t capacity, const Allocator& allocator = {})
     requires(Capacity == dynamic_capacity)
       : ring_(capacity, inner_allocator(allocator)) {}
@@ -179,6 +188,8 @@ class metered_ring {
   metered_ring(const metered_ring&) = delete;
   metered_ring& operator=(const metered_ring&) = delete;
 
+  /// As the ring's; what is not a success counts as refused, and has left its argument untouched.
+  /// @{
   status try_push(const T& value) noexcept(std::is_nothrow_copy_constructible_v<T>) { return try_emplace(value); }
   status try_push(T&& value) noexcept(std::is_nothrow_move_constructible_v<T>) { return try_emplace(std::move(value)); }
 
@@ -197,7 +208,10 @@ class metered_ring {
     note_push(at, count, n - count);
     return count;
   }
+  /// @}
 
+  /// As the ring's. The time in the queue ends when the element is found, before it is moved or shown.
+  /// @{
   result<T> try_pop() noexcept(std::is_nothrow_move_constructible_v<T>) {
     std::optional<result<T>> popped;
     const status outcome = try_consume([&popped](T& value) noexcept(std::is_nothrow_move_constructible_v<T>) {
@@ -221,7 +235,10 @@ class metered_ring {
   std::size_t try_pop_n(Out out, std::size_t n) {
     return ring_.try_pop_n(sink<Out>{this, instant(), std::move(out)}, n);
   }
+  /// @}
 
+  /// As the ring's, where it has them: for a blocking_queue or a channel to close it.
+  /// @{
   void seal() noexcept
     requires sealable_ring<inner_ring>
   {
@@ -232,8 +249,11 @@ class metered_ring {
   {
     return ring_.is_sealed();
   }
+  /// @}
 
+  /// How many elements fit. Any thread.
   std::size_t capacity() const noexcept { return ring_.capacity(); }
+  /// How many elements are inside, as far as another thread can know: from 0 to the capacity, always. Any thread.
   std::size_t size_approx() const noexcept { return ring_.size_approx(); }
 
   /// The figures now; see kew::metrics. Any thread.

@@ -15,29 +15,31 @@ namespace kew::inline KEW_NAMESPACE {
 /// One reading of a metered queue. Each figure was right at some instant of the reading; figures of threads
 /// that go on meanwhile need not be of the same instant.
 struct metrics {
+  /// Of a time; the pNN are percentiles: 99 % of all took no longer than p99, 99.9 % no longer than p999.
   struct distribution {
-    std::chrono::nanoseconds mean{}, p50{}, p99{}, p999{}, max{};
+    std::chrono::nanoseconds mean{};  ///< Exact.
+    std::chrono::nanoseconds p50{};   ///< Within 2 %, as every percentile.
+    std::chrono::nanoseconds p99{};   ///< Within 2 %.
+    std::chrono::nanoseconds p999{};  ///< Within 2 %.
+    std::chrono::nanoseconds max{};   ///< Exact.
   };
 
   /// Since the queue was made.
   std::chrono::nanoseconds elapsed{};
 
-  /// Messages that went in, that came out, and pushes that were answered with something else than success.
-  std::uint64_t pushed = 0;
-  std::uint64_t popped = 0;
-  std::uint64_t refused = 0;
+  std::uint64_t pushed = 0;   ///< Messages that went in.
+  std::uint64_t popped = 0;   ///< Messages that came out.
+  std::uint64_t refused = 0;  ///< Pushes that were answered with something else than success.
 
-  /// Messages inside: now, on average over time, at most, and how many there can be.
-  std::size_t length = 0;
-  double mean_length = 0;
-  std::size_t highest_length = 0;
-  std::size_t capacity = 0;
+  std::size_t length = 0;          ///< Messages inside now.
+  double mean_length = 0;          ///< Messages inside, on average over time.
+  std::size_t highest_length = 0;  ///< Messages inside, at most.
+  std::size_t capacity = 0;        ///< Messages that there can be inside.
 
-  /// Messages popped a second: since the start, and in the last one to two seconds.
-  double throughput = 0;
-  double recent_throughput = 0;
+  double throughput = 0;         ///< Messages popped a second, since the start.
+  double recent_throughput = 0;  ///< Messages popped a second, in the last one to two seconds.
 
-  /// From the push of a message to its pop. The percentiles are within 2 %, the mean and the maximum exact.
+  /// From the push of a message to its pop.
   distribution time_in_queue;
 };
 
@@ -79,7 +81,7 @@ inline std::string human(double count) {
 
 }  // namespace detail
 
-/// Two lines for a person.
+/// Two lines for a person, with units. Throws std::bad_alloc, as what returns a string does.
 inline std::string to_string(const metrics& m) {
   using detail::human;
   char lengths[128];
@@ -90,7 +92,8 @@ inline std::string to_string(const metrics& m) {
          human(m.time_in_queue.p99) + ", p99.9 " + human(m.time_in_queue.p999) + ", max " + human(m.time_in_queue.max) + "\n";
 }
 
-/// The Prometheus text exposition format, version 0.0.4; `name` becomes the label `queue` of every sample.
+/// The Prometheus text exposition format, version 0.0.4, times in seconds; `name` becomes the label `queue` of every
+/// sample. Throws std::bad_alloc, as what returns a string does.
 inline std::string to_prometheus(const metrics& m, std::string_view name) {
   std::string label;
   for (const char c : name) {

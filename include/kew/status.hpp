@@ -12,19 +12,25 @@
 
 namespace kew::inline KEW_NAMESPACE {
 
-/// How an operation ended. `full` and `empty` are facts: at some instant during the call the queue was
-/// full, or empty. `busy` says that neither held and that the call would have had to wait for another
-/// thread in the middle of its own operation. `closed`: the stream has ended. `stopped`: a
-/// std::stop_token asked the call to give up.
+/// How an operation ended. A value like an `int`: it can be copied, compared, and looked at by any thread. The
+/// compiler warns where one is ignored, because a push that did not succeed has not pushed.
 class [[nodiscard]] status {
  public:
+  /// What a switch can tell apart; see code().
   enum class code_type : unsigned char { success, full, empty, busy, closed, stopped };
 
+  /// The call did what its name says.
   static const status success;
+  /// A fact: at some instant during the call there was no room.
   static const status full;
+  /// A fact: at some instant during the call there was no element.
   static const status empty;
+  /// Neither held, and the call would have had to wait for another thread in the middle of its own operation.
+  /// Trying again soon is right. An spsc_ring never answers it, and neither does a call that waits.
   static const status busy;
+  /// The stream has ended: for a push because somebody has closed it, for a pop because it is drained, too. For good.
   static const status closed;
+  /// A std::stop_token asked the call to give up.
   static const status stopped;
 
   /// For switch: `case kew::status::full.code():`
@@ -33,6 +39,7 @@ class [[nodiscard]] status {
   /// True for success only.
   constexpr explicit operator bool() const noexcept { return code_ == code_type::success; }
 
+  /// "success", "full", …: for messages.
   constexpr const char* name() const noexcept {
     switch (code_) {
       case code_type::success: return "success";
@@ -45,6 +52,7 @@ class [[nodiscard]] status {
     return "unknown";
   }
 
+  /// Whether two operations ended alike.
   friend constexpr bool operator==(status, status) noexcept = default;
 
  private:
@@ -60,12 +68,15 @@ inline constexpr status status::busy{code_type::busy};
 inline constexpr status status::closed{code_type::closed};
 inline constexpr status status::stopped{code_type::stopped};
 
-/// Thrown by result::value() where there is no value.
+/// Thrown by result::value() where there is no value; without exceptions its what() goes to on_error.
 class bad_result : public std::exception {
  public:
+  /// `why` there is no value.
   explicit bad_result(kew::status why) noexcept : why_(why) {}
 
+  /// Why there is no value.
   kew::status status() const noexcept { return why_; }
+  /// The status by its name.
   const char* what() const noexcept override { return why_.name(); }
 
  private:
@@ -98,8 +109,8 @@ struct owning_room {
 
 }  // namespace detail
 
-/// A T, or the status that says why there is none. Copies, moves and is destroyed as a T is; a result of
-/// a trivially copyable T is trivially copyable.
+/// A T, or the status that says why there is none. Copies, moves and is destroyed as a T is; a result of a trivially
+/// copyable T is trivially copyable, so a small one travels in registers. Belongs to one thread at a time, as a T does.
 template <class T>
 class [[nodiscard]] result {
   static_assert(std::is_object_v<T> && !std::is_const_v<T>, "kew::result holds an object that can be moved out");
@@ -107,16 +118,18 @@ class [[nodiscard]] result {
   static constexpr bool plain = std::is_trivially_copyable_v<T>;
 
  public:
-  using value_type = T;
+  using value_type = T;  ///< What may be inside.
 
   /// No value, because of `why`; not for kew::status::success.
   constexpr result(kew::status why) noexcept : status_(why) {}
 
+  /// A value, made from `arguments` in its place. Throws what T's constructor throws.
   template <class... A>
     requires std::is_constructible_v<T, A...>
   constexpr explicit result(std::in_place_t, A&&... arguments) noexcept(std::is_nothrow_constructible_v<T, A...>)
       : room_(std::in_place, std::forward<A>(arguments)...), status_(kew::status::success) {}
 
+  /// A value, from something that converts to T. Throws what that throws.
   template <class U = T>
     requires(!std::is_same_v<std::remove_cvref_t<U>, kew::status> && !std::is_same_v<std::remove_cvref_t<U>, result> &&
              std::is_convertible_v<U, T>)
@@ -126,6 +139,8 @@ class [[nodiscard]] result {
   /// success where there is a value.
   constexpr kew::status status() const noexcept { return status_; }
 
+  /// Whether there is a value; as in `if (auto message = ring.try_pop())`.
+  /// @{
   constexpr bool has_value() const noexcept {
     if constexpr (plain)
       return static_cast<bool>(status_);
@@ -133,19 +148,26 @@ class [[nodiscard]] result {
       return room_.held.has_value();  // the flag that the compiler knows to guard the value
   }
   constexpr explicit operator bool() const noexcept { return has_value(); }
+  /// @}
 
-  /// Without a value these two are undefined; value() checks.
+  /// The value. Where there is none, this is undefined; value() checks.
+  /// @{
   constexpr T& operator*() & noexcept { return get(*this); }
   constexpr const T& operator*() const& noexcept { return get(*this); }
   constexpr T&& operator*() && noexcept { return std::move(get(*this)); }
   constexpr T* operator->() noexcept { return std::addressof(get(*this)); }
   constexpr const T* operator->() const noexcept { return std::addressof(get(*this)); }
+  /// @}
 
-  /// Throws kew::bad_result, which carries the status, where there is no value.
+  /// The value. Where there is none, throws kew::bad_result, which carries the status.
+  /// @{
   constexpr T& value() & { return checked(*this); }
   constexpr const T& value() const& { return checked(*this); }
   constexpr T&& value() && { return std::move(checked(*this)); }
+  /// @}
 
+  /// The value, or `otherwise` where there is none.
+  /// @{
   template <class U>
   constexpr T value_or(U&& otherwise) const& {
     return has_value() ? **this : static_cast<T>(std::forward<U>(otherwise));
@@ -154,6 +176,7 @@ class [[nodiscard]] result {
   constexpr T value_or(U&& otherwise) && {
     return has_value() ? *std::move(*this) : static_cast<T>(std::forward<U>(otherwise));
   }
+  /// @}
 
  private:
   template <class Self>

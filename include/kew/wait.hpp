@@ -24,30 +24,38 @@ concept wait_policy = std::default_initializable<W> && requires(W wait) {
   { wait.poll_again() } noexcept -> std::same_as<bool>;
 };
 
+/// Polls without pause: the shortest delay, for threads that have a core each.
 struct spin_wait {
-  static constexpr bool parks = false;
+  static constexpr bool parks = false;  ///< Never sleeps, so nobody has to wake it.
+  /// Always another poll, after the processor's pause instruction.
   bool poll_again() noexcept {
     detail::cpu_relax();
     return true;
   }
 };
 
+/// Polls, and offers the core to others in between: for threads that outnumber the cores and may not sleep.
 struct yield_wait {
-  static constexpr bool parks = false;
+  static constexpr bool parks = false;  ///< Never sleeps, so nobody has to wake it.
+  /// Always another poll, after other threads have had the core, if they wanted it.
   bool poll_again() noexcept {
     detail::yield();
     return true;
   }
 };
 
+/// Sleeps at once: no processor time while it waits, some microseconds and a system call for each wake-up.
 struct park_wait {
-  static constexpr bool parks = true;
+  static constexpr bool parks = true;  ///< Sleeps until it is woken.
+  /// Never another poll.
   bool poll_again() noexcept { return false; }
 };
 
+/// Polls for a few microseconds, then sleeps: at most about twice the cost of the better of the two. The default.
 class adaptive_wait {
  public:
-  static constexpr bool parks = true;
+  static constexpr bool parks = true;  ///< Sleeps until it is woken.
+  /// Another poll, as long as sleeping and waking up would have taken longer than what has been polled so far.
   bool poll_again() noexcept {
     if (polls_ == most_polls) return false;
     ++polls_;
