@@ -11,6 +11,8 @@
 //            whole is not lock-free in the literature's sense. While an element is constructed by a constructor
 //            that may throw (try_emplace, try_push_n), other pushes answer `busy`; try_push never does that where
 //            T moves without throwing.
+//            In a stream in which one side has caught up with the other again and again, a call stands back for up to a
+//            few microseconds (detail/pace.hpp).
 // Ordering   linearizable; FIFO. `full` and `empty` each held at an instant of their own call.
 // Source     D. Vyukov, "Bounded MPMC queue", 1024cores.net; see detail/slot_ring.hpp for what is different here.
 #pragma once

@@ -10,6 +10,8 @@
 //            succeeded in the meantime. But a consumer that is held up between taking its position and emptying its
 //            slot (or in the function given to try_consume) makes pushes answer `busy` when they come round to that
 //            slot; so the ring as a whole is not lock-free in the literature's sense.
+//            In a stream in which one side has caught up with the other again and again, a call stands back for up to a
+//            few microseconds (detail/pace.hpp).
 // Ordering   linearizable; FIFO. `full` and `empty` each held at an instant of their own call.
 // Source     D. Vyukov, "Bounded MPMC queue", 1024cores.net; see detail/slot_ring.hpp for what is different here.
 #pragma once

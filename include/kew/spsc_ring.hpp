@@ -14,7 +14,7 @@
 //            position only when the last answer is used up. A third store, even to private data, costs up to
 //            four fifths of the throughput where the cores are far apart: the store buffer is what covers the
 //            time until a line of slots arrives, and it would cover fewer elements. And in a stream the faster side
-//            keeps some distance (detail/pace.hpp): there a call may stand back for some hundred nanoseconds.
+//            keeps some distance (detail/pace.hpp): there a call may stand back for up to a few microseconds.
 #pragma once
 
 #include <algorithm>
@@ -226,17 +226,13 @@ class basic_spsc_ring {
   }
 
   Index refresh_push_limit() noexcept {
-    push_pace_.before_asking();
+    push_pace_.stand_back(push_limit_, capacity());
     // Edge "slot": takes the slots that the consumer has emptied. They can be filled until a lap after its position.
-    const auto limit = static_cast<Index>(popped_.load(acquire) + positions_.lap());
-    push_pace_.after_asking(static_cast<Index>(limit - push_limit_));
-    return push_limit_ = limit;
+    return push_limit_ = static_cast<Index>(popped_.load(acquire) + positions_.lap());
   }
   Index refresh_pop_limit() noexcept {
-    pop_pace_.before_asking();
-    const Index limit = pushed_.load(acquire);  // Edge "item": takes the slots that the producer has filled.
-    pop_pace_.after_asking(static_cast<Index>(limit - pop_limit_));
-    return pop_limit_ = limit;
+    pop_pace_.stand_back(pop_limit_, capacity());
+    return pop_limit_ = pushed_.load(acquire);  // Edge "item": takes the slots that the producer has filled.
   }
 
   /// How many slots are free; the consumer is asked only where `wanted` are not known to be.
@@ -261,11 +257,11 @@ class basic_spsc_ring {
   // the positions, and nobody but their owner the limits.
   alignas(cache_line) atomic<Index> pushed_;
   alignas(cache_line) Index push_limit_;
-  pace push_pace_;
+  pace<Index> push_pace_;
   [[no_unique_address]] solo producing_;
   alignas(cache_line) atomic<Index> popped_;
   alignas(cache_line) Index pop_limit_;
-  pace pop_pace_;
+  pace<Index> pop_pace_;
   [[no_unique_address]] solo consuming_;
 };
 

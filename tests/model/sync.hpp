@@ -142,8 +142,13 @@ using time_point = clock::time_point;
 inline constexpr time_point never = time_point::max();
 inline time_point now() noexcept { return clock::now(); }
 
-/// Nothing waits for it, so it is no choice either.
-inline void stand_back() noexcept {}
+/// Always the first value. What a hint can change is how often somebody looks, and when: the explorer chooses that anyway.
+template <class T>
+class hint {
+ public:
+  T get() const noexcept { return {}; }
+  void set(T) noexcept {}
+};
 
 inline void cpu_relax(::explorer::site where = ::explorer::site::current()) noexcept {
   ::explorer::engine::relax(where);

@@ -104,11 +104,16 @@ inline void cpu_relax() noexcept {
 #endif
 }
 
-/// Leaves a cache line to others for a moment: some hundred nanoseconds, the time that a line takes from one core to
-/// another and back where they are far apart.
-inline void stand_back() noexcept {
-  for (int i = 0; i < 16; ++i) cpu_relax();
-}
+/// A number that threads share for the sake of speed alone: whatever they read, what they do is right.
+template <class T>
+class hint {
+ public:
+  T get() const noexcept { return value_.load(relaxed); }
+  void set(T value) noexcept { value_.store(value, relaxed); }
+
+ private:
+  atomic<T> value_{};
+};
 
 /// Lets another thread have the core, if one wants it.
 inline void yield() noexcept { sched_yield(); }
