@@ -1,0 +1,55 @@
+// Sleeping on a word, on Linux: futex(2).
+#pragma once
+
+#include <kew/detail/platform.hpp>
+
+#ifdef KEW_FUTEX_LINUX
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstdint>
+#include <ctime>
+#include <limits>
+
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace kew::inline KEW_NAMESPACE::detail {
+
+// Where long has 32 bits the kernel knows two kinds of timespec, and the C library's may be either.
+#if !defined(SYS_futex)
+inline constexpr long futex_call = SYS_futex_time64;
+#elif defined(SYS_futex_time64)
+inline constexpr long futex_call = sizeof(timespec::tv_sec) > sizeof(long) ? SYS_futex_time64 : SYS_futex;
+#else
+inline constexpr long futex_call = SYS_futex;
+#endif
+
+/// Sleeps while `word` is `expected`, until a wake or the deadline. May return for no reason.
+/// False if the deadline has passed.
+inline bool futex_wait(atomic<std::uint32_t>& word, std::uint32_t expected, time_point deadline) noexcept {
+  static_assert(sizeof(word) == sizeof(std::uint32_t), "the futex is a plain 32-bit word");
+  timespec at{};
+  if (deadline != never) {
+    // The futex refuses a time before the epoch of the clock.
+    const auto since = std::max(deadline.time_since_epoch(), clock::duration::zero());
+    const auto seconds = std::chrono::floor<std::chrono::seconds>(since);
+    using count = decltype(at.tv_sec);
+    at.tv_sec = static_cast<count>(std::min<std::chrono::seconds::rep>(seconds.count(), std::numeric_limits<count>::max()));
+    at.tv_nsec = static_cast<decltype(at.tv_nsec)>(std::chrono::nanoseconds(since - seconds).count());
+  }
+  const long error = syscall(futex_call, &word, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, expected,
+                             deadline == never ? nullptr : &at, nullptr, FUTEX_BITSET_MATCH_ANY);
+  return error == 0 || errno != ETIMEDOUT;
+}
+
+/// Wakes up to `count` threads that sleep on `word`.
+inline void futex_wake(atomic<std::uint32_t>& word, int count) noexcept {
+  syscall(futex_call, &word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, count, nullptr, nullptr, 0);
+}
+
+}  // namespace kew::inline KEW_NAMESPACE::detail
+
+#endif

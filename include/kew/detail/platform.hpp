@@ -1,0 +1,122 @@
+// The part of the seam that differs from one system to another in a line or two: which of them this is, and the words
+// for its atomics, its clock and its scheduler. The others take it from sync.hpp.
+//
+// On Windows it has been compiled and run with MinGW-w64 and Wine only; on macOS not at all.
+#pragma once
+
+#ifndef KEW_SYNC_HEADER
+
+#include <atomic>
+#include <chrono>
+
+#if defined(_WIN32)
+#ifndef WIN32_LEAN_AND_MEAN
+#define WIN32_LEAN_AND_MEAN
+#endif
+#ifndef NOMINMAX
+#define NOMINMAX
+#endif
+#include <windows.h>
+#if defined(min) || defined(max)
+#error "kew: define NOMINMAX before <windows.h>, whose min and max are macros otherwise"
+#endif
+#else
+#include <ctime>
+
+#include <sched.h>
+#endif
+
+// How threads sleep: each way has a header of its own, which is empty where another one is chosen.
+#if defined(KEW_NO_FUTEX)
+#define KEW_FUTEX_PORTABLE
+#elif defined(__linux__)
+#define KEW_FUTEX_LINUX
+#elif defined(_WIN32)
+#define KEW_FUTEX_WINDOWS
+#elif defined(__ENVIRONMENT_MAC_OS_X_VERSION_MIN_REQUIRED__) && __ENVIRONMENT_MAC_OS_X_VERSION_MIN_REQUIRED__ >= 140400
+#define KEW_FUTEX_APPLE
+#else
+#define KEW_FUTEX_PORTABLE
+#endif
+
+// In a debug build the rings watch that no second thread enters a side that allows one.
+#ifndef KEW_CHECKED
+#if defined(NDEBUG) || defined(__OPTIMIZE__)
+#define KEW_CHECKED 0
+#else
+#define KEW_CHECKED 1
+#endif
+#endif
+
+// Translation units that were compiled with different choices must not share a type or an inline function:
+// each choice is a part of every name.
+#define KEW_JOIN_AS_THEY_ARE(a, b) a##b
+#define KEW_JOIN(a, b) KEW_JOIN_AS_THEY_ARE(a, b)
+#if defined(KEW_FUTEX_PORTABLE)
+#define KEW_PARKING v0_portable
+#else
+#define KEW_PARKING v0
+#endif
+#if KEW_CHECKED
+#define KEW_PARKING_AND_CHECKS KEW_JOIN(KEW_PARKING, _checked)
+#else
+#define KEW_PARKING_AND_CHECKS KEW_PARKING
+#endif
+#if defined(KEW_CACHE_LINE)
+#define KEW_NAMESPACE KEW_JOIN(KEW_JOIN(KEW_PARKING_AND_CHECKS, _line), KEW_CACHE_LINE)
+#else
+#define KEW_NAMESPACE KEW_PARKING_AND_CHECKS
+#endif
+
+namespace kew::inline KEW_NAMESPACE::detail {
+
+template <class T>
+using atomic = std::atomic<T>;
+
+inline constexpr auto relaxed = std::memory_order_relaxed;
+inline constexpr auto acquire = std::memory_order_acquire;
+inline constexpr auto release = std::memory_order_release;
+inline constexpr auto acq_rel = std::memory_order_acq_rel;
+inline constexpr auto seq_cst = std::memory_order_seq_cst;
+
+using clock = std::chrono::steady_clock;
+using time_point = clock::time_point;
+
+/// The deadline of a wait without one.
+inline constexpr time_point never = time_point::max();
+
+inline time_point now() noexcept { return clock::now(); }
+
+/// Tells the core that this is a polling loop.
+inline void cpu_relax() noexcept {
+#if defined(_WIN32)
+  YieldProcessor();
+#elif defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__) || defined(__arm__)
+  asm volatile("yield");
+#endif
+}
+
+/// Lets another thread have the core, if one wants it.
+inline void yield() noexcept {
+#if defined(_WIN32)
+  SwitchToThread();
+#else
+  sched_yield();
+#endif
+}
+
+/// Gives the core away for about 50 µs, also to threads of lower priority.
+inline void nap() noexcept {
+#if defined(_WIN32)
+  Sleep(1);  // its shortest that is not a yield
+#else
+  const timespec pause{.tv_sec = 0, .tv_nsec = 50'000};
+  nanosleep(&pause, nullptr);
+#endif
+}
+
+}  // namespace kew::inline KEW_NAMESPACE::detail
+
+#endif
