@@ -1,7 +1,8 @@
 // What the environment says to the tests, and the source of their randomness.
 //
-//   KEW_TEST_SCALE   how much of the randomised work to do: 1 for every commit, more for the long run
-//   KEW_SEED         the seed to start from, as a failing run printed it
+//   KEW_TEST_SCALE      how much of the randomised work to do: 1 for every commit, more for the long run
+//   KEW_SEED            the seed to start from, as a failing run printed it
+//   KEW_TEST_PATIENCE   for how many seconds a test may hang until its watchdog says so
 #pragma once
 
 #include <chrono>
@@ -64,11 +65,17 @@ class random_source {
   std::uint64_t state_;
 };
 
-/// Ends the program with a message if what it guards hangs. A bound for the hopeless case, so generous
-/// that a loaded machine under a sanitizer never meets it.
+/// A bound for the hopeless case, so generous that a loaded machine under a sanitizer never meets it, unless somebody
+/// expects a hang.
+inline std::chrono::seconds patience_with_hangs() {
+  const char* text = std::getenv("KEW_TEST_PATIENCE");
+  return std::chrono::seconds(text == nullptr ? 300 : std::strtoll(text, nullptr, 10));
+}
+
+/// Ends the program with a message if what it guards hangs.
 class watchdog {
  public:
-  explicit watchdog(std::string guarded, std::chrono::seconds patience = std::chrono::seconds(300))
+  explicit watchdog(std::string guarded, std::chrono::seconds patience = patience_with_hangs())
       : guarded_(std::move(guarded)), thread_([this, patience] {
           std::unique_lock lock(mutex_);
           if (done_.wait_for(lock, patience, [this] { return is_done_; })) return;
