@@ -212,6 +212,45 @@ TEST_CASE("close wakes every waiter", "[blocking_queue]") {
   }
 }
 
+TEST_CASE("a batch wakes as many waiters as it brings something for", "[blocking_queue]") {
+  const watchdog guard("a batch that wakes several");
+  constexpr int waiters = 3;
+  for (int round = 0; round < 50; ++round) {
+    kew::blocking_queue<int, kew::mpmc_ring<int>, kew::park_wait> queue(waiters);
+    std::atomic<int> arrived{0};
+    std::atomic<int> sum{0};
+    std::vector<std::thread> threads;
+    // Nothing but the batch ends the waits: no other push or pop, and no close.
+    const auto all_wait = [&](auto call) {
+      arrived = 0;
+      for (int i = 0; i < waiters; ++i)
+        threads.emplace_back([&arrived, call] {
+          ++arrived;
+          call();
+        });
+      while (arrived < waiters) std::this_thread::yield();
+      for (int turns = 4 * round; turns > 0; --turns) std::this_thread::yield();
+    };
+    const auto all_return = [&] {
+      for (std::thread& thread : threads) thread.join();
+      threads.clear();
+    };
+    all_wait([&] { sum += queue.pop().value_or(0); });
+    int batch[waiters] = {1, 2, 3};
+    std::size_t done = 0;
+    while (done < waiters) done += queue.try_push_n(batch + done, waiters - done);
+    all_return();
+    CHECK(sum == 6);
+
+    static_cast<void>(queue.push_n(batch, waiters));
+    all_wait([&] { sum += queue.push(4) ? 4 : 0; });
+    done = 0;
+    while (done < waiters) done += queue.try_pop_n(batch + done, waiters - done);
+    all_return();
+    CHECK(sum == 18);
+  }
+}
+
 TEST_CASE("a stop ends the wait of its own call only", "[blocking_queue]") {
   const watchdog guard("a stop among other waiters");
   for (int round = 0; round < 50; ++round) {

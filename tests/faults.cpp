@@ -163,6 +163,20 @@ TEMPLATE_LIST_TEST_CASE("a constructor that throws leaves the ring exactly as it
   }
 }
 
+TEMPLATE_LIST_TEST_CASE("a batch of which one throws leaves none of it inside", "[faults]", subjects) {
+  using T = typename TestType::value_type;
+  for (std::size_t inside = 0; inside <= 3; ++inside) {
+    const int steps = at_every_step<TestType>(
+        inside,
+        [](TestType& subject) {
+          typename single_pass<T>::state input{50};
+          subject.in().try_push_n(single_pass<T>(input), 3);
+        },
+        [inside](TestType& subject) { expect_rest(subject, inside, 0); });
+    CHECK((steps > 0) == (inside < 3));
+  }
+}
+
 TEMPLATE_LIST_TEST_CASE("a move on the way out that throws loses at most that one element", "[faults]", subjects) {
   using T = typename TestType::value_type;
   for (std::size_t inside = 0; inside <= 3; ++inside) {

@@ -123,6 +123,46 @@ TEST_CASE("what goes through a metered ring is counted, whatever the cardinality
   SECTION("mpmc") { check_counts<kew::metered_ring<std::uint64_t, kew::mpmc_ring>>(3, 3); }
 }
 
+TEST_CASE("threads that share their counts lose none", "[metered_ring]") {
+  // Threads are spread over 8 shards in their order, so the first and the ninth share one.
+  constexpr int threads = 9;
+  constexpr int sharing = 8;
+  const auto each = static_cast<std::uint64_t>(scaled(200'000));
+  kew::metered_ring<std::uint64_t, kew::mpmc_ring> ring(4);
+  std::atomic<int> missing = 2;
+  std::atomic<std::uint64_t> calls = 0;
+  std::atomic<std::uint64_t> popped = 0;
+  {
+    std::vector<std::jthread> all;
+    for (int i = 0; i < threads; ++i) {
+      std::atomic<bool> counted = false;
+      all.emplace_back([&, i] {
+        std::uint64_t called = 0;
+        std::uint64_t got = 0;
+        const auto call = [&] {
+          static_cast<void>(ring.try_push(1));
+          got += ring.try_pop() ? 1 : 0;
+          ++called;
+        };
+        call();
+        counted = true;
+        if (i % sharing == 0) {
+          --missing;
+          while (missing > 0) std::this_thread::yield();
+          while (called < each) call();
+        }
+        calls += called;
+        popped += got;
+      });
+      while (!counted) std::this_thread::yield();
+    }
+  }
+  const kew::metrics m = ring.metrics();
+  CHECK(m.pushed + m.refused == calls);
+  CHECK(m.popped == popped);
+  CHECK(m.length == m.pushed - m.popped);
+}
+
 TEST_CASE("a single thread's figures are exact", "[metered_ring]") {
   kew::metered_ring<int, kew::mpmc_ring, 3> ring;
   int three[] = {1, 2, 3};

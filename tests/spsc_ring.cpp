@@ -160,10 +160,16 @@ TEST_CASE("a peek shows elements that may be changed and moved from, and release
       fill(subject, 0, 3);
       auto peek = subject.out().try_peek(3);
       REQUIRE(peek.first().size() + peek.second().size() == 3);
-      const no_default taken = std::move(peek.first()[0]);
-      CHECK(taken.read() == 0);
+      {
+        const no_default taken = std::move(peek.first()[0]);
+        CHECK(taken.read() == 0);
+      }
+      const long alive = tracked::alive;
       peek.release(2);
+      CHECK(tracked::alive == alive - 2);
       expect(subject, 2, 1);
+      // Next time what is released wraps round somewhere else.
+      turn(subject, 1);
     }
   });
 }
