@@ -20,9 +20,13 @@
 #include <concepts>
 #include <cstddef>
 #include <iterator>
-#include <stop_token>
 #include <type_traits>
 #include <utility>
+#include <version>
+
+#if defined(__cpp_lib_jthread)
+#include <stop_token>
+#endif
 
 #include <kew/concepts.hpp>
 #include <kew/detail/closable.hpp>
@@ -85,12 +89,14 @@ class blocking_queue {
   }
   /// @}
 
+#if defined(__cpp_lib_jthread)
   /// As push, and ends with `stopped` when a stop is requested while it waits. Where there is room at once, a stopped
   /// token changes nothing. Whatever is not success has left its argument untouched.
   /// @{
   status push(const T& value, std::stop_token token) { return push_within(detail::stop_limit{token}, pushing(value)); }
   status push(T&& value, std::stop_token token) { return push_within(detail::stop_limit{token}, pushing(std::move(value))); }
   /// @}
+#endif
 
   /// As push, and ends with `full` when the time has run out: not before, and later only by what the scheduler takes. A
   /// time that is over already means one try; the largest duration never ends. `_for` is measured on the steady clock.
@@ -157,9 +163,11 @@ class blocking_queue {
   /// Waits for an element: closed only when closed and drained. If moving it out throws, that one element is lost.
   result<T> pop() { return pop_within(detail::no_limit{}, popping); }
 
+#if defined(__cpp_lib_jthread)
   /// As pop, and ends with `stopped` when a stop is requested while it waits. Where an element is there at once, a
   /// stopped token changes nothing.
   result<T> pop(std::stop_token token) { return pop_within(detail::stop_limit{token}, popping); }
+#endif
 
   /// As pop, and ends with `empty` when the time has run out: not before, and later only by what the scheduler takes. A
   /// time that is over already means one try; the largest duration never ends. `_for` is measured on the steady clock.

@@ -18,9 +18,13 @@
 #include <cstdint>
 #include <iterator>
 #include <optional>
-#include <stop_token>
 #include <type_traits>
 #include <utility>
+#include <version>
+
+#if defined(__cpp_lib_jthread)
+#include <stop_token>
+#endif
 
 #include <kew/blocking_queue.hpp>
 #include <kew/concepts.hpp>
@@ -199,12 +203,14 @@ class producer : public detail::handle<T, Ring, Wait, detail::producer_side> {
   status emplace(A&&... arguments) {
     return attached() ? queue().emplace(std::forward<A>(arguments)...) : status::closed;
   }
+#if defined(__cpp_lib_jthread)
   status push(const T& value, std::stop_token token) {
     return attached() ? queue().push(value, std::move(token)) : status::closed;
   }
   status push(T&& value, std::stop_token token) {
     return attached() ? queue().push(std::move(value), std::move(token)) : status::closed;
   }
+#endif
 
   template <class Rep, class Period>
   status try_push_for(const T& value, std::chrono::duration<Rep, Period> limit) {
@@ -280,7 +286,9 @@ class consumer : public detail::handle<T, Ring, Wait, detail::consumer_side> {
   /// blocking_queue's operation of this name; `closed` from a handle that was moved from.
   /// @{
   result<T> pop() { return attached() ? queue().pop() : status::closed; }
+#if defined(__cpp_lib_jthread)
   result<T> pop(std::stop_token token) { return attached() ? queue().pop(std::move(token)) : status::closed; }
+#endif
 
   template <class Rep, class Period>
   result<T> try_pop_for(std::chrono::duration<Rep, Period> limit) {

@@ -25,7 +25,7 @@ class histogram_scale {
   static constexpr std::size_t bucket_of(std::uint64_t value) noexcept {
     value = std::min(value, (std::uint64_t{1} << largest_log2) - 1);
     const int shift = std::max(0, static_cast<int>(std::bit_width(value)) - 1 - divisions_log2);
-    return static_cast<std::size_t>(shift) * divisions + (value >> shift);
+    return static_cast<std::size_t>(static_cast<std::uint64_t>(shift) * divisions + (value >> shift));
   }
 
   static constexpr std::uint64_t middle_of(std::size_t bucket) noexcept {

@@ -2,7 +2,12 @@
 #pragma once
 
 #include <chrono>
+#include <version>
+
+// libc++ before 20 has no std::stop_token, unless its experimental parts are on; then kew has no calls that take one.
+#if defined(__cpp_lib_jthread)
 #include <stop_token>
+#endif
 
 #include <kew/detail/parking.hpp>
 #include <kew/detail/sync.hpp>
@@ -53,6 +58,7 @@ struct time_limit {
   };
 };
 
+#if defined(__cpp_lib_jthread)
 struct stop_limit {
   const std::stop_token& token;
 
@@ -74,5 +80,6 @@ struct stop_limit {
     std::stop_callback<waker> wake_;
   };
 };
+#endif
 
 }  // namespace kew::inline KEW_NAMESPACE::detail

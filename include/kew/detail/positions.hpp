@@ -25,7 +25,7 @@ class positions {
   explicit constexpr positions(std::size_t capacity) noexcept
       : last_(static_cast<Index>(capacity - 1)), mask_(static_cast<Index>(std::bit_ceil(capacity) - 1)) {}
 
-  constexpr std::size_t capacity() const noexcept { return std::size_t{last_} + 1; }
+  constexpr std::size_t capacity() const noexcept { return static_cast<std::size_t>(last_) + 1; }
   constexpr std::size_t index(Index word) const noexcept { return static_cast<std::size_t>(word & mask_); }
   constexpr Index flag(int number) const noexcept { return static_cast<Index>(static_cast<Index>(mask_ + 1) << number); }
   constexpr Index lap() const noexcept { return flag(Flags); }
