@@ -14,7 +14,7 @@ namespace kew::inline KEW_NAMESPACE {
 
 /// How an operation ended. A value like an `int`: it can be copied, compared, and looked at by any thread. The
 /// compiler warns where one is ignored, because a push that did not succeed has not pushed.
-class [[nodiscard]] status {
+class [[nodiscard("it says whether the call has done anything")]] status {
  public:
   /// What a switch can tell apart; see code().
   enum class code_type : unsigned char { success, full, empty, busy, closed, stopped };
@@ -112,7 +112,7 @@ struct owning_room {
 /// A T, or the status that says why there is none. Copies, moves and is destroyed as a T is; a result of a trivially
 /// copyable T is trivially copyable, so a small one travels in registers. Belongs to one thread at a time, as a T does.
 template <class T>
-class [[nodiscard]] result {
+class [[nodiscard("it holds the element, or says why there is none")]] result {
   static_assert(std::is_object_v<T> && !std::is_const_v<T>, "kew::result holds an object that can be moved out");
 
   static constexpr bool plain = std::is_trivially_copyable_v<T>;

@@ -1,4 +1,4 @@
-// rejected: nodiscard
+// rejected: it holds the element, or says why there is none
 #include <kew/blocking_queue.hpp>
 
 int main() {

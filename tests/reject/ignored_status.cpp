@@ -1,4 +1,4 @@
-// rejected: nodiscard
+// rejected: it says whether the call has done anything
 #include <kew/spsc_ring.hpp>
 
 int main() {
