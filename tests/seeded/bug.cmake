@@ -2,7 +2,7 @@
 # and bug_new; and bug_program is the one that its source belongs to.
 function(read_bug file)
   file(READ ${file} text)
-  if(NOT text MATCHES "^(.*)\n\nclass +([^\n]*)\nheader +([^\n]*)\nsource +([^\n]*)\nrun +([^\n]*)\nwords +([^\n]*)\n-+ instead of\n(.*)\n-+ stands\n(.*)\n$")
+  if(NOT text MATCHES "^(.*)\n\nclass +([^\n]*)\nheader +([^\n]*)\nsource +([^\n]*)\nrun *([^\n]*)\nwords +([^\n]*)\n-+ instead of\n(.*)\n-+ stands\n?(.*)\n$")
     message(FATAL_ERROR "${file}: not the file of a seeded bug")
   endif()
   set(i 0)
