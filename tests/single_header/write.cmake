@@ -1,7 +1,8 @@
 # Writes OUTPUT, all of kew in one header, from ROOT: usage
 #   cmake -D ROOT=… -D VERSION=… -D OUTPUT=… -P write.cmake
-# Each header of kew comes before the first that includes it. What is included from elsewhere under no condition goes to
-# the top, once; under a condition it stays where it is, unless it stands at the top anyway.
+# Each header of kew comes before the first that includes it. What is included from elsewhere goes to the top, once, and
+# so does a condition around a single include; under other conditions it stays where it is, unless it stands at the top
+# anyway.
 
 cmake_minimum_required(VERSION 3.25)
 
@@ -35,6 +36,16 @@ function(take header)
     elseif(line MATCHES "^#include <([^>]+)>" AND conditions EQUAL 0)
       set_property(GLOBAL APPEND PROPERTY hoisted "${CMAKE_MATCH_1}")
       continue()
+    elseif(line MATCHES "^#if" AND conditions EQUAL 0 AND rest MATCHES "^#include <[^>]+>\n#endif\n")
+      set(block "${line}${CMAKE_MATCH_0}")
+      string(LENGTH "${CMAKE_MATCH_0}" end)
+      string(SUBSTRING "${rest}" ${end} -1 rest)
+      get_property(blocks GLOBAL PROPERTY blocks)
+      string(FIND "${blocks}" "${block}" place)
+      if(place LESS 0)
+        set_property(GLOBAL APPEND_STRING PROPERTY blocks "${block}")
+      endif()
+      continue()
     elseif(line MATCHES "^# *if")
       math(EXPR conditions "${conditions} + 1")
     elseif(line MATCHES "^# *endif")
@@ -48,6 +59,7 @@ endfunction()
 take(kew.hpp)
 get_property(body GLOBAL PROPERTY body)
 get_property(hoisted GLOBAL PROPERTY hoisted)
+get_property(blocks GLOBAL PROPERTY blocks)
 list(REMOVE_DUPLICATES hoisted)
 list(SORT hoisted)
 
@@ -68,4 +80,5 @@ file(WRITE "${OUTPUT}" "// kew ${VERSION}: all of it in one header, written by a
 ${licence}
 #pragma once
 
-${includes}${body}")
+${includes}
+${blocks}${body}")
