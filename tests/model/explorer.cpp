@@ -2,6 +2,7 @@
 
 #include "arena.hpp"
 #include "fiber.hpp"
+#include "visited.hpp"
 
 #include <algorithm>
 #include <cstdarg>
@@ -26,6 +27,7 @@ constexpr std::size_t max_path = 1 << 16;
 bool acquires(std::memory_order order) {
   return order == std::memory_order_acquire || order == std::memory_order_acq_rel || order == std::memory_order_seq_cst;
 }
+bool within(int spent, int bound) { return spent < bound || bound >= unbounded; }
 bool releases(std::memory_order order) {
   return order == std::memory_order_release || order == std::memory_order_acq_rel || order == std::memory_order_seq_cst;
 }
@@ -36,6 +38,15 @@ struct view {
 
   void join(const view& other) {
     for (int i = 0; i < max_locations; ++i) up_to[i] = std::max(up_to[i], other.up_to[i]);
+  }
+  std::uint64_t hash(int locations) const {
+    std::uint64_t all = 0;
+    for (int i = 0; i < locations; i += 8) {
+      std::uint64_t part;
+      std::memcpy(&part, up_to + i, sizeof part);
+      all = mix(all, part);
+    }
+    return all;
   }
 };
 
@@ -54,6 +65,7 @@ constexpr knowledge nothing{};
 
 struct stored {
   std::uint64_t value;
+  std::uint64_t story;  // of the writer up to here, which tells value and message too
   knowledge message;  // what its acquirer learns
 };
 
@@ -100,6 +112,7 @@ struct thread_state {
   std::uint64_t owed = 0;
   std::uint64_t own_changes = 0;
   std::uint64_t changes_known = 0;              // changes by others when it last stopped relaxing
+  std::uint64_t story = 0;                      // a hash of all that it has learnt: see visited.hpp
   int steps = 0;
   int priority = 0;
   site where;
@@ -132,14 +145,20 @@ class machine {
                         bool weak, const site& where);
   void fence(std::memory_order order, const site& where);
   void light_fence(const site& where);
-  void heavy_fence(const site& where);
+  bool heavy_fence(const site& where);
   void relax(const site& where);
   bool wait(location at, std::uint32_t expected, std::int64_t deadline, const site& where);
   void wake(location at, int count, const site& where);
   void plain(const void* address, bool writes, const char* what);
   cell& cell_at(const void* address);
 
+  void learn(std::uint64_t what) { self().story = mix(self().story, what); }
+  void all_learn(std::uint64_t what) {
+    for (thread_state& each : threads_) each.story = mix(each.story, what);
+  }
+
   bool crashed() const { return crashed_; }
+  bool refused() const { return is_refused_; }
   int current() const { return current_; }
   const thread_state& self() const { return threads_[current_]; }
   std::int64_t now();
@@ -174,6 +193,7 @@ class machine {
   void perform_late_load();
 
   void reschedule(reason why);
+  bool is_redundant(reason why);
   int gather(reason why, candidate* out);
   unsigned prefer(reason why, const candidate* from, int count);
   bool others_changed(const thread_state& of) const {
@@ -219,6 +239,8 @@ class machine {
   view sequential_{};  // what seq_cst operations and fences have made common
   view light_{};       // what light fences have published to heavy ones
   view heavy_{};       // and heavy ones to light ones
+  std::uint64_t memory_ = 0;  // a hash of all stores
+  visited_states visited_;
   std::int64_t time_ = 0;
   std::uint64_t changes_ = 0;
   std::uint64_t execution_ = 0;
@@ -232,6 +254,8 @@ class machine {
   int surprises_ = 0;
   bool active_ = false;
   bool crashed_ = false;
+  bool is_cut_ = false;
+  bool is_refused_ = false;  // the kernel does heavy fences no more
 
   std::vector<std::uint8_t> path_;
   std::vector<std::uint8_t> counts_;
@@ -318,12 +342,14 @@ void machine::reset() {
   }
   atomics_count_ = 0;
   sequential_ = light_ = heavy_ = nothing.seen;
+  memory_ = 0;
   time_ = 0;
   changes_ = 0;
   ++execution_;
   current_ = 0;
   running_ = steps_ = idle_ = idle_ever_ = preemptions_ = stale_reads_ = surprises_ = 0;
   crashed_ = false;
+  is_cut_ = is_refused_ = false;
   elements_alive = 0;
   depth_ = 0;
   for (thread_state& each : threads_) {
@@ -366,7 +392,7 @@ void machine::run_once(void (*body)()) {
   active_ = true;
   arena::open(true);
   fiber::change(controller_, fibers_[0]);
-  ++result_.executions;
+  ++(is_cut_ ? result_.cut : result_.executions);
   result_.longest = std::max(result_.longest, steps_);
 }
 
@@ -385,6 +411,7 @@ result machine::explore(void (*body)(), const options& how) {
   result_ = {};
   path_.clear();
   counts_.clear();
+  visited_.clear();
   for (std::uint64_t i = 0; i < how.executions; ++i) {
     if (how.how != search::depth_first) {
       path_.clear();
@@ -438,6 +465,7 @@ void machine::together(const engine::task* tasks, int count) {
     threads_[i].is = state::ready;
     threads_[i].released = threads_[i].unacquired = nothing;
     threads_[i].changes_known = changes_ - threads_[i].own_changes;
+    threads_[i].story = mix(threads_[0].story, static_cast<std::uint64_t>(i));
     fibers_[i].restart(begin_thread);
   }
   running_ = count;
@@ -446,6 +474,7 @@ void machine::together(const engine::task* tasks, int count) {
   reschedule(reason::cannot);
   for (int i = 1; i <= count; ++i) {
     threads_[0].now.join(threads_[i].now);
+    learn(threads_[i].story);
     threads_[i].is = state::absent;
   }
 }
@@ -456,8 +485,8 @@ int machine::gather(reason why, candidate* out) {
   int count = 0;
   const bool stays = why == reason::step;
   if (stays) out[count++] = {static_cast<std::int8_t>(current_), deed::run};
-  const bool may_switch = !stays || options_.how != search::depth_first || preemptions_ < options_.preemptions;
-  const bool may_surprise = surprises_ < options_.surprises && may_switch;
+  const bool may_switch = !stays || options_.how != search::depth_first || within(preemptions_, options_.preemptions);
+  const bool may_surprise = within(surprises_, options_.surprises) && may_switch;
   if (may_switch) {
     for (int i = 1; i < max_threads; ++i) {
       thread_state& each = threads_[i];
@@ -519,6 +548,10 @@ void machine::reschedule(reason why) {
     }
     candidate from[16];
     const int count = gather(why, from);
+    if (count > 0 && is_redundant(why)) {
+      is_cut_ = true;
+      leave();
+    }
     if (count == 0) {
       bool unfinished = false;
       for (int i = 1; i < max_threads; ++i)
@@ -549,6 +582,29 @@ void machine::reschedule(reason why) {
   if (current_ != before) fiber::change(fibers_[before], fibers_[current_]);
 }
 
+bool machine::is_redundant(reason why) {
+  if (!options_.merge || options_.how != search::depth_first || replaying_ || depth_ < path_.size()) return false;
+  const auto spent = [](int count, int bound) { return bound < unbounded ? static_cast<unsigned>(count) : 0; };
+  std::uint64_t state = mix(memory_, static_cast<std::uint64_t>(time_));
+  const auto add = [&state](auto what) { state = mix(state, static_cast<std::uint64_t>(what)); };
+  // Where a switch costs nothing it does not matter who ran last.
+  if (options_.preemptions < unbounded || why == reason::relaxes) add(current_ << 8 | static_cast<int>(why) << 4);
+  add(crashed_ << 1 | is_refused_);
+  add(std::uint64_t(static_cast<unsigned>(idle_)) << 48 | std::uint64_t(static_cast<unsigned>(idle_ever_)) << 32 |
+      spent(stale_reads_, options_.stale_reads) << 16 | spent(surprises_, options_.surprises));
+  for (const view* common : {&sequential_, &light_, &heavy_}) add(common->hash(atomics_count_));
+  for (int i = 1; i < max_threads; ++i) {
+    const thread_state& each = threads_[i];
+    if (each.is == state::absent) continue;
+    add(each.story);
+    add((changes_ - each.own_changes - each.changes_known) << 8 | static_cast<unsigned>(each.is) << 1 | each.timed_out);
+  }
+  arena::open(false);
+  const bool entered = visited_.enter(state, spent(preemptions_, options_.preemptions));
+  arena::open(true);
+  return !entered;
+}
+
 void machine::nobody_can_run() {
   std::string what = "nobody can go on:";
   for (int i = 1; i < max_threads; ++i) {
@@ -568,6 +624,7 @@ void machine::begin(const site& where, operation what) {
   self.where = where;
   self.what = what;
   ++self.steps;
+  learn(static_cast<std::uint64_t>(what));
   if (++steps_ > options_.steps)
     fail("livelock: " + std::to_string(steps_) + " steps, the last at " + text_of(where), true);
   if (running_ > 1 || (options_.crash != 0 && running_ > 0)) reschedule(reason::step);
@@ -584,8 +641,10 @@ location machine::make(std::uint64_t value) {
   const auto at = static_cast<location>(atomics_count_++);
   atomic_state& made = atomics_[at];
   arena::open(false);
-  made.stores.push_back({value, self().now});
+  learn(mix(at, value));
+  made.stores.push_back({value, self().story, self().now});
   arena::open(true);
+  memory_ += mix(at, self().story);
   made.creator = current_;
   made.created = self().now.clock[current_];
   return at;
@@ -598,6 +657,7 @@ void machine::destroy(location at) {
     if (dying.accessed[i] > self().now.clock[i])
       fail("atomic #" + std::to_string(at) + " is destroyed while thread " + std::to_string(i) + " may use it");
   dying.destroyed = true;
+  memory_ += mix(~std::uint64_t{0}, at);
   // Whoever touches it from now on, even without knowing of this, touches freed memory.
 }
 
@@ -633,6 +693,7 @@ void machine::read(location at, unsigned index, std::memory_order order) {
   }
   reader.now.seen.up_to[at] = std::max(reader.now.seen.up_to[at], last);
   if (order == std::memory_order_seq_cst) sequential_.up_to[at] = std::max(sequential_.up_to[at], last);
+  learn(atomics_[at].stores[index].story + is_stale);
   const knowledge& message = atomics_[at].stores[index].message;
   if (acquires(order))
     reader.now.join(message);
@@ -659,7 +720,7 @@ std::uint64_t machine::load(location at, std::memory_order order, const site& wh
   const unsigned newest = static_cast<unsigned>(from.stores.size()) - 1;
   unsigned choices = newest - floor_of(at, order) + 1;
   if (self().stale_in_a_row[at] >= stale_reads_in_a_row) choices = 1;
-  if (options_.how == search::depth_first && stale_reads_ >= options_.stale_reads) choices = 1;
+  if (options_.how == search::depth_first && !within(stale_reads_, options_.stale_reads)) choices = 1;
   const unsigned behind = pick(choices, [&] { return below(5) < 3 ? 0 : below(std::min(choices, max_choices)); });
   const std::uint64_t value = from.stores[newest - behind].value;
   if (behind == 0)
@@ -696,8 +757,10 @@ void machine::append(location at, std::uint64_t value, std::memory_order order, 
   writer.now.seen.up_to[at] = static_cast<std::uint8_t>(index);
   if (order == std::memory_order_seq_cst) sequential_.up_to[at] = static_cast<std::uint8_t>(index);
   writer.stale_in_a_row[at] = 0;
+  learn(mix(at, value));
+  memory_ += mix(at * std::uint64_t{max_locations} + index, writer.story);
   arena::open(false);
-  to.stores.push_back({value, releases(order) ? writer.now : writer.released});
+  to.stores.push_back({value, writer.story, releases(order) ? writer.now : writer.released});
   // The explorer's heap is not the scenario's.
   arena::open(true);
   stored& made = to.stores.back();
@@ -765,11 +828,11 @@ bool machine::compare_exchange(location at, std::uint64_t& expected, std::uint64
   const bool equal = on.stores[newest].value == expected;
   index[count++] = equal ? success : newest;
   const bool may_be_stale = self().stale_in_a_row[at] < stale_reads_in_a_row &&
-                            (options_.how != search::depth_first || stale_reads_ < options_.stale_reads);
+                            (options_.how != search::depth_first || within(stale_reads_, options_.stale_reads));
   if (may_be_stale)
     for (unsigned i = newest; i-- > floor_of(at, orders.failure) && count < max_choices - 1;)
       if (on.stores[i].value != expected) index[count++] = i;
-  if (weak && equal && surprises_ < options_.surprises) index[count++] = for_nothing;
+  if (weak && equal && within(surprises_, options_.surprises)) index[count++] = for_nothing;
   const unsigned chosen = index[pick(count, [&] { return below(5) < 3 ? 0 : below(count); })];
   if (chosen == success || chosen == for_nothing) {
     if (chosen == success) {
@@ -779,6 +842,7 @@ bool machine::compare_exchange(location at, std::uint64_t& expected, std::uint64
     } else {
       ++surprises_;
       read(at, newest, orders.failure);
+      learn(for_nothing);
     }
     line("%s  #%-2u 0x%llx => 0x%llx%s  %s", weak ? "weak cas" : "cas", at, static_cast<unsigned long long>(expected),
          static_cast<unsigned long long>(desired), chosen == success ? "" : " FAILS for nothing",
@@ -806,6 +870,7 @@ void machine::fence_now(std::memory_order order) {
     self.now.seen.join(sequential_);
     sequential_.join(self.now.seen);
   }
+  learn(self.now.seen.hash(atomics_count_));
   if (releases(order)) self.released = self.now;
 }
 
@@ -832,31 +897,41 @@ void machine::light_fence(const site& where) {
     line("(light fence dropped)");
     return;
   }
-  if (options_.fence == fences::symmetric) {
+  if (options_.fence == fences::symmetric || is_refused_) {
     fence_now(std::memory_order_seq_cst);
   } else {
     self().now.seen.join(heavy_);
     light_.join(self().now.seen);
+    learn(self().now.seen.hash(atomics_count_));
   }
   line("fence   light");
   end();
 }
 
-void machine::heavy_fence(const site& where) {
+bool machine::heavy_fence(const site& where) {
   if (collecting_) collect(where, operation::heavy_fence, std::memory_order_seq_cst);
   begin(where, operation::heavy_fence);
   if (dropped(where)) {
     line("(heavy fence dropped)");
-    return;
+    return true;
   }
+  result_.fenced = true;
   fence_now(std::memory_order_seq_cst);
-  if (options_.fence == fences::asymmetric) {
+  if (options_.fence == fences::refused && !is_refused_ && running_ > 0 && pick(2, [&] { return below(4) == 0 ? 1u : 0u; }) == 1) {
+    is_refused_ = true;
+    line("fence   heavy: refused");
+    learn(1);
+    end();
+    return false;
+  }
+  if (options_.fence != fences::symmetric) {
     self().now.seen.join(light_);
-    heavy_.join(self().now.seen);
+    if (!is_refused_) heavy_.join(self().now.seen);
     fence_now(std::memory_order_seq_cst);
   }
   line("fence   heavy");
   end();
+  return true;
 }
 
 // ---- Waiting ----------------------------------------------------------------------------------------
@@ -868,12 +943,14 @@ void machine::relax(const site& where) {
     fail("livelock: " + std::to_string(steps_) + " steps, the last at " + text_of(where), true);
   if (running_ == 0) fail("the scenario's body polls, and nobody else runs", true);
   line("polls");
+  learn(1);
   self.is = state::relaxing;
   reschedule(reason::relaxes);
   // What was overtaken becomes visible in the end, else no polling loop would have one.
   for (int i = 0; i < atomics_count_; ++i)
     if (self.stale >> i & 1)
       self.now.seen.up_to[i] = static_cast<std::uint8_t>(atomics_[i].stores.size() - 1);
+  learn(self.now.seen.hash(atomics_count_));
   self.stale = 0;
   self.changes_known = changes_ - self.own_changes;
 }
@@ -894,7 +971,7 @@ bool machine::wait(location at, std::uint32_t expected, std::int64_t deadline, c
     for (unsigned i = newest; i-- > floor && sleeps_on == max_stores;)
       if (word.stores[i].value == expected) sleeps_on = i;
     if (sleeps_on != max_stores) {
-      const bool allowed = options_.how != search::depth_first || stale_reads_ < options_.stale_reads;
+      const bool allowed = options_.how != search::depth_first || within(stale_reads_, options_.stale_reads);
       if (!allowed || pick(2, [&] { return below(2); }) == 0) sleeps_on = max_stores;
     }
   }
@@ -908,6 +985,7 @@ bool machine::wait(location at, std::uint32_t expected, std::int64_t deadline, c
   end();
   if (deadline <= time_) {
     line("wait    #%-2u 0x%x: too late", at, expected);
+    learn(2);
     return false;
   }
   if (running_ == 0) fail("the scenario's body sleeps, and nobody else runs", true);
@@ -918,17 +996,19 @@ bool machine::wait(location at, std::uint32_t expected, std::int64_t deadline, c
   self.timed_out = false;
   reschedule(reason::cannot);
   self.now.seen.up_to[at] = std::max(self.now.seen.up_to[at], atomics_[at].woken_up_to);
+  learn(atomics_[at].woken_up_to * std::uint64_t{4} + self.timed_out);
   line(self.timed_out ? "wait    #%-2u times out" : "wait    #%-2u returns", at);
   return !self.timed_out;
 }
 
 std::int64_t machine::now() {
   // The thread may have been off its core for an hour.
-  if (running_ > 0 && surprises_ < options_.surprises && pick(2, [&] { return below(4) == 0 ? 1u : 0u; }) == 1) {
+  if (running_ > 0 && within(surprises_, options_.surprises) && pick(2, [&] { return below(4) == 0 ? 1u : 0u; }) == 1) {
     ++surprises_;
     time_ += std::int64_t{3600} * 1'000'000'000;
     line("an hour passes");
   }
+  learn(static_cast<std::uint64_t>(time_));
   return time_;
 }
 
@@ -940,7 +1020,9 @@ void machine::wake(location at, int count, const site& where) {
     return;
   }
   atomic_state& word = touch(at);
+  memory_ -= mix(at, word.woken_up_to);
   word.woken_up_to = std::max(word.woken_up_to, self().now.seen.up_to[at]);
+  memory_ += mix(at, word.woken_up_to);
   std::string woken;
   while (count-- > 0) {
     int sleepers[max_threads];
@@ -1025,6 +1107,7 @@ void machine::line(const char* format, ...) {
 unsigned machine::choose(unsigned count) {
   const unsigned chosen = pick(count, [&] { return below(count); });
   line("chooses %u of %u", chosen, count);
+  learn(chosen);
   return chosen;
 }
 
@@ -1044,7 +1127,10 @@ void expect(bool holds, const char* what, site where) {
 }
 void fail(const std::string& what) { world.fail(what); }
 unsigned choose(unsigned count) { return world.choose(count); }
+void learn(std::uint64_t what) { world.learn(what); }
+void all_learn(std::uint64_t what) { world.all_learn(what); }
 bool crashed() { return world.crashed(); }
+bool refused() { return world.refused(); }
 int this_thread() { return world.current(); }
 int steps_of_this_thread() { return std::as_const(world).self().steps; }
 void note(const std::string& text) { world.note(text); }
@@ -1146,7 +1232,7 @@ bool compare_exchange(location at, std::uint64_t& expected, std::uint64_t desire
 }
 void fence(std::memory_order order, const site& where) { world.fence(order, where); }
 void light_fence(const site& where) { world.light_fence(where); }
-void heavy_fence(const site& where) { world.heavy_fence(where); }
+bool heavy_fence(const site& where) { return world.heavy_fence(where); }
 void relax(const site& where) { world.relax(where); }
 std::int64_t now() { return world.now(); }
 bool futex_wait(location at, std::uint32_t expected, std::int64_t deadline, const site& where) {

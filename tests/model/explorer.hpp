@@ -66,8 +66,13 @@ class site {
 
 enum class search { depth_first, random, priorities };
 
-/// What the asymmetric fence is made of: the light side for nothing, or seq_cst fences on both.
-enum class fences { asymmetric, symmetric };
+/// What the asymmetric fence is made of: the light side for nothing, or seq_cst fences on both; or the first until the
+/// kernel refuses, at some heavy fence, and the second from then on. Between that and the next heavy fence the stores
+/// of others become visible that were made before a light fence, as they do in finite time.
+enum class fences { asymmetric, symmetric, refused };
+
+/// A bound from here up is none.
+constexpr int unbounded = 15;
 
 struct options {
   search how = search::depth_first;
@@ -79,11 +84,13 @@ struct options {
   int steps = 3000;               ///< an execution longer than this is a livelock
   fences fence = fences::asymmetric;
   bool late_loads = false;        ///< see mutate()
+  bool merge = true;              ///< depth first: leaves an execution that comes to a state that it knows
   int crash = 0;                  ///< the thread that may stop for ever at any step; 0 for none
 };
 
 struct result {
-  std::uint64_t executions = 0;
+  std::uint64_t executions = 0;   ///< that ran to their end
+  std::uint64_t cut = 0;          ///< … and that came to a state from which everything had been seen
   bool exhausted = false;         ///< depth first saw everything within its bounds
   bool failed = false;
   bool blocked = false;           ///< the failure is a deadlock or a livelock
@@ -91,6 +98,7 @@ struct result {
   std::string path;               ///< the choices that led there, for replay
   std::uint64_t seed = 0;
   int longest = 0;                ///< steps of the longest execution
+  bool fenced = false;            ///< some heavy fence was executed, so that options::fence matters
 };
 
 /// Runs `body` until something fails, everything is seen or the executions are used up.
@@ -108,8 +116,16 @@ void expect(bool holds, const char* what, site where = site::current());
 /// One of 0 … count-1, all of which are explored.
 unsigned choose(unsigned count);
 
+/// Threads that share something besides atomics and probes must say so, or states are taken for equal that are not:
+/// what the calling thread has learnt there, or that from now on any thread may find something changed.
+void learn(std::uint64_t what);
+void all_learn(std::uint64_t what);
+
 /// Whether the thread that options::crash names has stopped. What it left behind must not be judged.
 bool crashed();
+
+/// Whether the kernel has refused a heavy fence, as options::fence allows.
+bool refused();
 
 /// Which thread runs: 0 for the scenario's own body, 1 … 4 for the functions given to together().
 int this_thread();
@@ -219,7 +235,8 @@ bool compare_exchange(location at, std::uint64_t& expected, std::uint64_t desire
 
 void fence(std::memory_order order, const site& where);
 void light_fence(const site& where);
-void heavy_fence(const site& where);
+/// False where the kernel has refused.
+bool heavy_fence(const site& where);
 
 /// The thread lets others run: it goes on once another thread has stored something, or when nobody
 /// else can run.

@@ -16,6 +16,12 @@ int history::begin(kind what, int value) {
   event& made = events_[index];
   made = {what, outcome::given_up, false, value, this_thread(), 0, most * most, {}, {}};
   stand_still();
+  if (order_ == precedence::real_time) {
+    // Which operations of the others precede this one.
+    std::uint64_t ended[engine::max_threads] = {};
+    for (int i = 0; i < index; ++i) ended[events_[i].thread] += events_[i].ended <= time_;
+    for (const std::uint64_t each : ended) learn(each);
+  }
   made.begun = ++time_;
   made.before = engine::this_moment();
   return index;
@@ -131,13 +137,13 @@ class history::search {
       if (is_closing(of.events_[i])) closings_ |= bit(i);
       if (is_look(of.events_[i])) looks_ |= bit(i);
       if (of.events_[i].how != outcome::busy) continue;
-      // Somebody else must have been in the middle of something.
+      // Somebody else must have been in the middle of something, unless it was the kernel that could not help.
       bool accompanied = false;
       for (int j = 0; j < of.count_; ++j) {
         const bool apart = (before_[i] & bit(j)) != 0 || (before_[j] & bit(i)) != 0;
         accompanied |= i != j && !apart && of.events_[j].thread != of.events_[i].thread;
       }
-      lonely_busy_ |= !accompanied;
+      lonely_busy_ |= !accompanied && !refused();
       busy_ |= bit(i);
     }
   }

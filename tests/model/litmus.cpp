@@ -47,10 +47,16 @@ void report(bool good, const std::string& name, const std::string& detail) {
 
 constexpr options everything() {
   options how;
-  how.preemptions = 100;
-  how.stale_reads = 100;
+  how.preemptions = explorer::unbounded;
+  how.stale_reads = explorer::unbounded;
   return how;
 }
+
+/// Depth first also without leaving out what leads to a known state: both must find the same.
+constexpr struct {
+  search how;
+  bool merge;
+} searches[] = {{search::depth_first, true}, {search::depth_first, false}, {search::random, true}, {search::priorities, true}};
 
 /// `allowed`: the outcomes, space-separated. Depth first has to find exactly these; random search and
 /// priorities must find no other, and random search all of them.
@@ -61,8 +67,9 @@ void litmus(const char* name, void (*body)(), const std::string& allowed, option
     expected.insert(allowed.substr(at, end - at));
     at = end + 1;
   }
-  for (const search each : {search::depth_first, search::random, search::priorities}) {
+  for (const auto& [each, merge] : searches) {
     how.how = each;
+    how.merge = merge;
     how.executions = each == search::depth_first ? 20'000'000 : 20'000;
     outcomes_found = 0;
     const explorer::result result = explore(body, how);
@@ -82,8 +89,9 @@ void litmus(const char* name, void (*body)(), const std::string& allowed, option
 
 /// Each search must find a failure that contains `what`, and its path must replay at once.
 void caught(const char* name, void (*body)(), const char* what, options how = {}) {
-  for (const search each : {search::depth_first, search::random, search::priorities}) {
+  for (const auto& [each, merge] : searches) {
     how.how = each;
+    how.merge = merge;
     how.executions = 2'000'000;
     const explorer::result result = explore(body, how);
     executions += result.executions;
@@ -105,8 +113,9 @@ void caught(const char* name, void (*body)(), const char* what, options how = {}
 }
 
 void passes(const char* name, void (*body)(), options how = {}) {
-  for (const search each : {search::depth_first, search::random, search::priorities}) {
+  for (const auto& [each, merge] : searches) {
     how.how = each;
+    how.merge = merge;
     how.executions = each == search::depth_first ? 5'000'000 : 50'000;
     const explorer::result result = explore(body, how);
     executions += result.executions;

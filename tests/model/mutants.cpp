@@ -90,7 +90,7 @@ class hunt {
       bool sound = true;
       explorer::collect_places(true);
       for (const fences fence : {fences::asymmetric, fences::symmetric}) {
-        options how = scenarios::bounds(scenarios_[i], search::random, fence);
+        options how = scenarios::bounds(scenarios_[i].wide, search::random, fence);
         how.executions = 200;
         const result found = explore(scenarios_[i].body, how);
         executions_ += found.executions;
@@ -116,7 +116,7 @@ class hunt {
 
   bool attempt(target& by, const std::string& header, const round& now, std::string& killer) {
     for (const fences fence : {fences::asymmetric, fences::symmetric}) {
-      options how = scenarios::bounds(*by.what, now.how, fence);
+      options how = scenarios::bounds(by.what->wide, now.how, fence);
       how.executions = now.executions * effort_;
       how.late_loads = now.late_loads;
       const result found = explore(by.what->body, how);
@@ -133,10 +133,11 @@ class hunt {
   /// The executions that have killed must be harmless to kew as it is, else it is not the mutant that they found.
   bool stands_without_mutant(const scenario& of, options how, const result& killed) {
     std::uint64_t& known = harmless_[{&of, how.how, how.fence}];
-    if (known >= killed.executions) return true;
+    const std::uint64_t tried = killed.executions + killed.cut;
+    if (known >= tried) return true;
     const mutant* const active = active_;
     explorer::mutate(nullptr);
-    how.executions = killed.executions;
+    how.executions = tried;
     const result found = explore(of.body, how);
     executions_ += found.executions;
     explorer::mutate(active);
@@ -145,7 +146,7 @@ class hunt {
       std::printf("FAILED without a mutant: %s\n  %s\n", of.name.c_str(), found.failure.c_str());
       return false;
     }
-    known = killed.executions;
+    known = tried;
     return true;
   }
 

@@ -277,7 +277,7 @@ int main() {
     std::string wrong;
     std::string trace;
     for (const search by : {search::depth_first, search::random, search::priorities}) {
-      options how = bounds(scenario{each.words, each.body, 2, 3}, by, explorer::fences::asymmetric);
+      options how = bounds(reach{.preemptions = 3}, by, explorer::fences::asymmetric);
       how.crash = each.stops;
       how.executions = by == search::depth_first ? 200'000 : 20'000;
       const result found = explore(each.body, how);

@@ -9,13 +9,13 @@ std::vector<scenario> all_scenarios() {
   return all;
 }
 
-explorer::options bounds(const scenario& of, explorer::search how, explorer::fences fence, bool deep) {
+explorer::options bounds(const reach& limits, explorer::search how, explorer::fences fence, bool deep) {
   explorer::options all;
   all.how = how;
   all.fence = fence;
-  all.preemptions = of.preemptions + deep;
-  all.stale_reads = of.stale_reads + deep;
-  all.surprises = how == explorer::search::depth_first ? of.surprises + deep : 3;
+  all.preemptions = limits.preemptions + deep;
+  all.stale_reads = limits.stale_reads + deep;
+  all.surprises = how == explorer::search::depth_first ? limits.surprises + deep : 3;
   return all;
 }
 

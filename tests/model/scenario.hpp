@@ -24,14 +24,19 @@ using explorer::precedence;
 using explorer::probe;
 using explorer::together;
 
+/// What depth first tries in one execution, and one more of each when it goes deep.
+struct reach {
+  int preemptions = 2;
+  int stale_reads = 2;
+  int surprises = 1;
+};
+
 struct scenario {
   std::string name;
   void (*body)();
   int threads;
-  // What depth first tries, and once more of each when it goes deep.
-  int preemptions = 2;
-  int stale_reads = 2;
-  int surprises = 1;
+  reach wide{};
+  reach far{0, 0, 0};  ///< where it is worth a search of its own: more preemptions, less of the rest
 };
 
 /// One header's scenarios, in the order in which they are likeliest to fail.
@@ -44,7 +49,7 @@ std::vector<scenario> of_channel();
 std::vector<scenario> all_scenarios();
 
 /// How far each search goes. A path leads to the same place only under the same bounds.
-explorer::options bounds(const scenario& of, explorer::search how, explorer::fences fence, bool deep = false);
+explorer::options bounds(const reach& limits, explorer::search how, explorer::fences fence, bool deep = false);
 
 inline outcome outcome_of(kew::status status) {
   switch (status.code()) {

@@ -189,10 +189,7 @@ std::vector<scenario> of_channel() {
   all.push_back({"channel: copies among leaving handles", copies_among_leaving, 3});
   all.push_back({"mpsc_channel: assignment drops a handle", assignment_drops, 2});
   // Their executions are long: two surprises at once are for the random searches, and for going deep.
-  for (scenario& each : all) {
-    each.stale_reads = 1;
-    each.surprises = 0;
-  }
+  for (scenario& each : all) each.wide = {.preemptions = 2, .stale_reads = 1, .surprises = 0};
   return all;
 }
 

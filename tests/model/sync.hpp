@@ -164,8 +164,7 @@ inline void fence_light(::explorer::site where = ::explorer::site::current()) no
   ::explorer::engine::light_fence(where);
 }
 inline bool fence_heavy(::explorer::site where = ::explorer::site::current()) noexcept {
-  ::explorer::engine::heavy_fence(where);
-  return true;
+  return ::explorer::engine::heavy_fence(where);
 }
 
 inline bool futex_wait(atomic<std::uint32_t>& word, std::uint32_t expected, time_point deadline,
