@@ -5,8 +5,6 @@
 cmake_minimum_required(VERSION 3.25)
 
 file(READ "${PAGE}" rest)
-# Lists and their separators must not meet the text.
-string(REGEX REPLACE "\\[[^]]*\\]\\([^)]*\\)" "" rest "${rest}") # links
 
 set(functions "")
 set(calls 0)
