@@ -90,11 +90,12 @@ file(WRITE "${OUTPUT}" "// Written from coming_from.md; compiled, never run.
 #include <chrono>
 #include <cstddef>
 #include <iterator>
-#include <stop_token>
 #include <string>
 #include <vector>
 
 #include <kew/kew.hpp>
+
+#if defined(__cpp_lib_jthread) // else kew has no calls that take a token
 
 struct message {
   message() = default;
@@ -110,5 +111,6 @@ extern std::stop_token token;
 extern std::chrono::milliseconds t;
 extern std::chrono::system_clock::time_point deadline;
 
-${functions}")
+${functions}#endif
+")
 message(STATUS "${calls} calls")
