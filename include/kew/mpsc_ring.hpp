@@ -26,7 +26,8 @@
 
 namespace kew::inline KEW_NAMESPACE {
 
-/// Many producers, one consumer; its operations are those of detail::slot_ring.
+/// A bounded FIFO: many producers, one consumer. mpsc_ring.hpp says when to use it, who may call what, and what is
+/// promised. With a Capacity in its type it lives without the heap.
 template <class T, std::size_t Capacity = dynamic_capacity, class Allocator = std::allocator<T>>
 class mpsc_ring
     : public detail::slot_ring<T, cardinality::many, cardinality::one, Capacity, Allocator, std::uint64_t> {

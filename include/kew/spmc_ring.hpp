@@ -25,7 +25,8 @@
 
 namespace kew::inline KEW_NAMESPACE {
 
-/// One producer, many consumers; its operations are those of detail::slot_ring.
+/// A bounded FIFO: one producer, many consumers. spmc_ring.hpp says when to use it, who may call what, and what is
+/// promised. With a Capacity in its type it lives without the heap.
 template <class T, std::size_t Capacity = dynamic_capacity, class Allocator = std::allocator<T>>
 class spmc_ring
     : public detail::slot_ring<T, cardinality::one, cardinality::many, Capacity, Allocator, std::uint64_t> {

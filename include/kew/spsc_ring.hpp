@@ -52,21 +52,27 @@ class basic_spsc_ring {
   static constexpr std::size_t most = positions<Index, 0>::most;
 
  public:
-  using value_type = T;
+  using value_type = T;  ///< What is passed on.
+  /// How many threads may push at the same time.
   static constexpr cardinality producers = cardinality::one;
+  /// How many threads may pop at the same time.
   static constexpr cardinality consumers = cardinality::one;
 
   class write_claim;
   class read_claim;
 
+  /// Of the fixed Capacity, with its slots inside the object: without the heap.
   basic_spsc_ring()
     requires(Capacity != dynamic_capacity)
       : basic_spsc_ring(before_overflow{0}) {}
 
+  /// `capacity` elements at most, exactly. Throws std::invalid_argument for 0, std::length_error for what cannot be
+  /// addressed, std::bad_alloc; the message names the capacity. Nothing is allocated after that.
   explicit basic_spsc_ring(std::size_t capacity, const Allocator& allocator = {})
     requires(Capacity == dynamic_capacity)
       : basic_spsc_ring(before_overflow{0}, capacity, allocator) {}
 
+  /// For tests of positions that overflow; `room` is what the other constructors take.
   template <class... A>
   explicit basic_spsc_ring(before_overflow start, const A&... room)
       : slots_(room...),
@@ -76,20 +82,23 @@ class basic_spsc_ring {
         popped_(positions_.before(start)),
         pop_limit_(positions_.before(start)) {}
 
-  basic_spsc_ring(const basic_spsc_ring&) = delete;
+  basic_spsc_ring(const basic_spsc_ring&) = delete;  // a ring stays where its threads know it: share a pointer to it
   basic_spsc_ring& operator=(const basic_spsc_ring&) = delete;
 
+  /// Destroys what is still inside. No other thread may be in any call.
   ~basic_spsc_ring() {
     if constexpr (!std::is_trivially_destructible_v<T>)
       while (try_consume([](T&) noexcept {})) {
       }
   }
 
-  /// success, or full; then `value` is untouched.
+  /// The producer's: success, or full, and then `value` is untouched. If T's constructor throws, the ring is as it was.
+  /// Wait-free.
   status try_push(const T& value) noexcept(std::is_nothrow_copy_constructible_v<T>) { return try_emplace(value); }
+  /// The same, and moves `value` in.
   status try_push(T&& value) noexcept(std::is_nothrow_move_constructible_v<T>) { return try_emplace(std::move(value)); }
 
-  /// Constructs the element in its slot. If that throws, the ring is as it was.
+  /// The same, and makes the element from `arguments` in its slot.
   template <class... A>
   status try_emplace(A&&... arguments) noexcept(std::is_nothrow_constructible_v<T, A...>) {
     const solo::turn turn(producing_, one_producer);
@@ -100,8 +109,8 @@ class basic_spsc_ring {
     return status::success;
   }
 
-  /// As many of the `n` elements from `first` on as there is room for, published together; how many went
-  /// in. If one throws, none of them is in the ring.
+  /// The producer's: as many of the `n` elements from `first` on as there is room for, in order, published together;
+  /// how many went in. If one throws, none of them is in the ring.
   template <std::input_iterator It>
   std::size_t try_push_n(It first, std::size_t n) {
     const solo::turn turn(producing_, one_producer);
@@ -119,8 +128,8 @@ class basic_spsc_ring {
     return n;
   }
 
-  /// The oldest element, or empty. If moving it out throws, that element is lost and the next one is at
-  /// the front.
+  /// The consumer's: the oldest element, or empty. If moving it out throws, that element is lost and the next one is
+  /// at the front. Wait-free.
   result<T> try_pop() noexcept(std::is_nothrow_move_constructible_v<T>) {
     const solo::turn turn(consuming_, one_consumer);
     const Index position = popped_.load(relaxed);
@@ -128,11 +137,12 @@ class basic_spsc_ring {
     const front_release released{*this, position};
     return result<T>(std::in_place, std::move(*at(position)));
   }
+  /// The same, by assignment to `out`.
   status try_pop(T& out) noexcept(std::is_nothrow_move_assignable_v<T>) {
     return try_consume([&out](T& value) noexcept(std::is_nothrow_move_assignable_v<T>) { out = std::move(value); });
   }
 
-  /// Shows the oldest element to `f` in its slot, then destroys it, also when `f` throws.
+  /// The consumer's: shows the oldest element to `f` in its slot, then destroys it, also when `f` throws; or empty.
   template <class F>
   status try_consume(F&& f) noexcept(std::is_nothrow_invocable_v<F, T&>) {
     const solo::turn turn(consuming_, one_consumer);
@@ -143,8 +153,8 @@ class basic_spsc_ring {
     return status::success;
   }
 
-  /// Up to `n` elements, oldest first; how many came out. If handing one out throws, those before it are
-  /// out, it is lost, and those behind it stay.
+  /// The consumer's: up to `n` elements, oldest first; how many came out. If handing one out throws, those before it
+  /// are out, it is lost, and those behind it stay.
   template <class Out>
   std::size_t try_pop_n(Out out, std::size_t n) {
     const solo::turn turn(consuming_, one_consumer);
@@ -162,7 +172,8 @@ class basic_spsc_ring {
     return n;
   }
 
-  /// Up to `n` free slots to be written in place. Nothing is in the ring before commit().
+  /// The producer's: up to `n` free slots to be written in place. Nothing is in the ring before commit(). No other push
+  /// may come between.
   write_claim try_claim(std::size_t n) noexcept {
     static_assert(std::is_trivially_default_constructible_v<T>,
                   "kew: try_claim hands out raw slots, so the element type must be trivially default constructible; use "
@@ -172,17 +183,19 @@ class basic_spsc_ring {
     return write_claim(*this, spans(position, std::min(n, room(position, n))));
   }
 
-  /// Up to `n` of the oldest elements, to be read in place. All of them stay until release().
+  /// The consumer's: up to `n` of the oldest elements, to be read in place. All of them stay until release(). No other
+  /// pop may come between.
   read_claim try_peek(std::size_t n) noexcept {
     const solo::turn turn(consuming_, one_consumer);
     const Index position = popped_.load(relaxed);
     return read_claim(*this, spans(position, std::min(n, items(position, n))));
   }
 
+  /// How many elements fit. Any thread.
   std::size_t capacity() const noexcept { return slots_.size(); }
 
-  /// How many elements are inside, as far as another thread can know: never above the capacity, and exact
-  /// where nobody pushes or pops at the same time.
+  /// How many elements are inside, as far as another thread can know: from 0 to the capacity, always, and exact where
+  /// nobody pushes or pops at the same time. Any thread.
   std::size_t size_approx() const noexcept {
     const Index pushed = pushed_.load(relaxed);  // relaxed: positions_.distance copes with any two values
     return positions_.distance(popped_.load(relaxed), pushed);
@@ -272,8 +285,11 @@ class [[nodiscard]] basic_spsc_ring<T, Capacity, Allocator, Index>::write_claim 
   write_claim(const write_claim&) = delete;
   write_claim& operator=(const write_claim&) = delete;
 
+  /// The slots, in order, up to where they wrap round the ring's end.
   std::span<T> first() const noexcept { return spans_.first; }
+  /// The slots after that; mostly there are none.
   std::span<T> second() const noexcept { return spans_.second; }
+  /// How many slots there are: 0 where the ring is full.
   std::size_t size() const noexcept { return first().size() + second().size(); }
 
   /// Publishes the first `k` slots, `k` ≤ size(). Once.
@@ -297,8 +313,11 @@ class [[nodiscard]] basic_spsc_ring<T, Capacity, Allocator, Index>::read_claim {
   read_claim(const read_claim&) = delete;
   read_claim& operator=(const read_claim&) = delete;
 
+  /// The elements, in order, up to where they wrap round the ring's end.
   std::span<T> first() const noexcept { return spans_.first; }
+  /// The elements after that; mostly there are none.
   std::span<T> second() const noexcept { return spans_.second; }
+  /// How many elements there are: 0 where the ring is empty.
   std::size_t size() const noexcept { return first().size() + second().size(); }
 
   /// The first `k` elements are gone, `k` ≤ size(). Once.
@@ -321,7 +340,8 @@ class [[nodiscard]] basic_spsc_ring<T, Capacity, Allocator, Index>::read_claim {
 
 }  // namespace detail
 
-/// A bounded FIFO from one thread to one other; see the top of this file.
+/// A bounded FIFO from one thread to one other; spsc_ring.hpp says when to use it, who may call what, and what is
+/// promised. With a Capacity in its type it lives without the heap.
 template <class T, std::size_t Capacity = dynamic_capacity, class Allocator = std::allocator<T>>
 class spsc_ring : public detail::basic_spsc_ring<T, Capacity, Allocator, std::size_t> {
   using detail::basic_spsc_ring<T, Capacity, Allocator, std::size_t>::basic_spsc_ring;

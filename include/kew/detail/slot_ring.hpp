@@ -96,6 +96,8 @@ class alignas(cache_line) side_counter<cardinality::many, Index> {
   atomic<Index> word_;
 };
 
+/// What mpsc_ring, spmc_ring and mpmc_ring can do; their headers say which threads may call what, what progress a call
+/// makes, and what is promised about order.
 template <class T, cardinality Producers, cardinality Consumers, std::size_t Capacity, class Allocator, class Index>
 class slot_ring {
   static_assert(element_requirements<T>::met);
@@ -119,33 +121,42 @@ class slot_ring {
   static_assert(sizeof(slot) <= sizeof(T) + 2 * slot_alignment);
 
  public:
-  using value_type = T;
+  using value_type = T;  ///< What is passed on.
+  /// How many threads may push at the same time.
   static constexpr cardinality producers = Producers;
+  /// How many threads may pop at the same time.
   static constexpr cardinality consumers = Consumers;
 
+  /// Of the fixed Capacity, with its slots inside the object: without the heap.
   slot_ring()
     requires(Capacity != dynamic_capacity)
       : slot_ring(before_overflow{0}) {}
 
+  /// `capacity` elements at most, exactly. Throws std::invalid_argument for 0, std::length_error for what cannot be
+  /// addressed, std::bad_alloc; the message names the capacity. Nothing is allocated after that.
   explicit slot_ring(std::size_t capacity, const Allocator& allocator = {})
     requires(Capacity == dynamic_capacity)
       : slot_ring(before_overflow{0}, capacity, allocator) {}
 
+  /// For tests of positions that overflow; `room` is what the other constructors take.
   template <class... A>
   explicit slot_ring(before_overflow start, const A&... room)
       : slots_(room...), positions_(slots_.size()), pushed_(first_position(start)), popped_(first_position(start)) {
     for (std::size_t i = 0; i < capacity(); ++i) std::construct_at(slots_.data() + i, static_cast<Index>(first_position(start) + i));
   }
 
-  slot_ring(const slot_ring&) = delete;
+  slot_ring(const slot_ring&) = delete;  // a ring stays where its threads know it: share a pointer to it
   slot_ring& operator=(const slot_ring&) = delete;
 
+  /// Destroys what is still inside. No other thread may be in any call.
   ~slot_ring() {
     if constexpr (!std::is_trivially_destructible_v<T>)
       while (try_consume([](T&) noexcept {})) {
       }
   }
 
+  /// A producer's: success; or full, busy, or after seal() closed, and then its argument is untouched. If T's
+  /// constructor throws, the ring is as it was.
   status try_push(const T& value) noexcept(std::is_nothrow_copy_constructible_v<T>) {
     if constexpr (many_push && !std::is_nothrow_copy_constructible_v<T> && std::is_nothrow_move_constructible_v<T>) {
       // Copied aside, so that no other producer has to wait for it; but not where there is no room anyway.
@@ -156,8 +167,10 @@ class slot_ring {
       return try_emplace(value);
     }
   }
+  /// The same, and moves `value` in.
   status try_push(T&& value) noexcept(std::is_nothrow_move_constructible_v<T>) { return try_emplace(std::move(value)); }
 
+  /// The same, and makes the element from `arguments`.
   template <class... A>
   status try_emplace(A&&... arguments) noexcept(std::is_nothrow_constructible_v<T, A...>) {
     [[maybe_unused]] const push_turn turn(producing_, one_producer);
@@ -186,6 +199,8 @@ class slot_ring {
     }
   }
 
+  /// A producer's: as many of the `n` elements from `first` on as there are free slots for, in order and next to each
+  /// other; how many went in. If one throws, none of this call's is in the ring.
   template <std::input_iterator It>
   std::size_t try_push_n(It first, std::size_t n) {
     constexpr bool cannot_throw = std::is_nothrow_constructible_v<T, std::iter_reference_t<It>> &&
@@ -213,6 +228,8 @@ class slot_ring {
     }
   }
 
+  /// A consumer's: the oldest element; or empty, busy, or after seal() closed. If moving it out throws, that element is
+  /// lost and the next one is at the front.
   result<T> try_pop() noexcept(std::is_nothrow_move_constructible_v<T>) {
     [[maybe_unused]] const pop_turn turn(consuming_, one_consumer);
     Index position = popped_.position();
@@ -220,10 +237,13 @@ class slot_ring {
     const slot_release released{*this, position};
     return result<T>(std::in_place, std::move(at(position).element));
   }
+  /// The same, by assignment to `out`.
   status try_pop(T& out) noexcept(std::is_nothrow_move_assignable_v<T>) {
     return try_consume([&out](T& value) noexcept(std::is_nothrow_move_assignable_v<T>) { out = std::move(value); });
   }
 
+  /// A consumer's: shows the oldest element to `f` in its slot, then destroys it, also when `f` throws; or empty, busy,
+  /// or after seal() closed. While `f` runs the slot is taken: keep it short.
   template <class F>
   status try_consume(F&& f) noexcept(std::is_nothrow_invocable_v<F, T&>) {
     [[maybe_unused]] const pop_turn turn(consuming_, one_consumer);
@@ -234,6 +254,8 @@ class slot_ring {
     return status::success;
   }
 
+  /// A consumer's: up to `n` elements, oldest first; how many came out. If handing one out throws, those before it are
+  /// out, it is lost, and those behind it stay.
   template <class Out>
   std::size_t try_pop_n(Out out, std::size_t n) {
     constexpr bool cannot_throw = noexcept(*out = std::declval<T&&>()) && noexcept(++out);
@@ -267,14 +289,18 @@ class slot_ring {
   {
     pushed_.set(positions_.sealed());
   }
+  /// Whether somebody has sealed it; elements may still be inside. Once true, always true. Any thread.
   bool is_sealed() const noexcept
     requires many_push
   {
     return (pushed_.seen() & positions_.sealed()) != 0;
   }
 
+  /// How many elements fit. Any thread.
   std::size_t capacity() const noexcept { return positions_.capacity(); }
 
+  /// How many elements are inside, as far as another thread can know: from 0 to the capacity, always, and exact where
+  /// nobody pushes or pops at the same time. Any thread.
   std::size_t size_approx() const noexcept {
     const Index pushed = positions_.without_flags(pushed_.seen());
     return positions_.distance(popped_.seen(), pushed);
