@@ -11,7 +11,7 @@ namespace kew::inline KEW_NAMESPACE {
 namespace detail {
 
 /// What on_error is by default.
-inline void print_and_abort(const char* message) {
+[[noreturn]] inline void print_and_abort(const char* message) {
   std::fputs(message, stderr);
   std::fputc('\n', stderr);
   std::abort();

@@ -53,10 +53,10 @@ inline std::string human(std::chrono::nanoseconds time) {
   } units[] = {{1e9, "s"}, {1e6, "ms"}, {1e3, "µs"}, {1, "ns"}};
   const auto count = static_cast<double>(time.count());
   for (const auto& unit : units)
-    if (count >= unit.nanoseconds || unit.nanoseconds == 1) {
+    if (count >= unit.nanoseconds || unit.nanoseconds <= 1) {
       const double value = count / unit.nanoseconds;
       char text[32];
-      std::snprintf(text, sizeof text, "%.*f %s", value >= 100 || unit.nanoseconds == 1 ? 0 : value >= 10 ? 1 : 2, value, unit.name);
+      std::snprintf(text, sizeof text, "%.*f %s", value >= 100 || unit.nanoseconds <= 1 ? 0 : value >= 10 ? 1 : 2, value, unit.name);
       return text;
     }
   return {};

@@ -51,7 +51,7 @@ class slots {
   slots(const slots&) = delete;
   slots& operator=(const slots&) = delete;
 
-  Slot* data() noexcept { return reinterpret_cast<Slot*>(bytes_); }
+  Slot* data() noexcept { return static_cast<Slot*>(static_cast<void*>(bytes_)); }
   static constexpr std::size_t size() noexcept { return Capacity; }
 
  private:
@@ -133,5 +133,7 @@ class unfinished {
   Place place_;
   std::size_t built_ = 0;
 };
+template <class Place>
+unfinished(Place) -> unfinished<Place>;
 
 }  // namespace kew::inline KEW_NAMESPACE::detail
