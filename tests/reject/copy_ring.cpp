@@ -1,4 +1,4 @@
-// rejected: deleted
+// rejected: a ring stays where its threads know it
 #include <kew/mpmc_ring.hpp>
 
 int main() {
