@@ -51,7 +51,7 @@ class slots {
   slots(const slots&) = delete;
   slots& operator=(const slots&) = delete;
 
-  Slot* data() noexcept { return static_cast<Slot*>(static_cast<void*>(bytes_)); }
+  Slot* data() noexcept { return reinterpret_cast<Slot*>(bytes_); }
   static constexpr std::size_t size() noexcept { return Capacity; }
 
  private:
