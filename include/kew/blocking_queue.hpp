@@ -73,7 +73,7 @@ class blocking_queue {
     requires std::is_default_constructible_v<Ring>
   {}
 
-  blocking_queue(const blocking_queue&) = delete;  // a queue stays where its threads know it: share a std::shared_ptr to it
+  blocking_queue(const blocking_queue&) = delete;  // a queue stays where its threads know it: share a pointer to it
   blocking_queue& operator=(const blocking_queue&) = delete;
 
   // ---- Pushing. Whatever is not success has left its argument untouched. ---------------------------------
