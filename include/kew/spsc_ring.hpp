@@ -104,8 +104,11 @@ class basic_spsc_ring {
     const solo::turn turn(producing_, one_producer);
     const Index position = pushed_.load(relaxed);
     if (position == push_limit_ && position == refresh_push_limit()) return status::full;
-    std::construct_at(at(position), std::forward<A>(arguments)...);
-    publish(positions_.next(position));
+    T* const slot = at(position);
+    const Index next = positions_.next(position);
+    fetch_ahead(position, slot);
+    std::construct_at(slot, std::forward<A>(arguments)...);
+    publish(next);
     return status::success;
   }
 
@@ -134,8 +137,8 @@ class basic_spsc_ring {
     const solo::turn turn(consuming_, one_consumer);
     const Index position = popped_.load(relaxed);
     if (position == pop_limit_ && position == refresh_pop_limit()) return status::empty;
-    const front_release released{*this, position};
-    return result<T>(std::in_place, std::move(*at(position)));
+    const front_release released{*this, at(position), positions_.next(position)};
+    return result<T>(std::in_place, std::move(*released.front));
   }
   /// The same, by assignment to `out`.
   status try_pop(T& out) noexcept(std::is_nothrow_move_assignable_v<T>) {
@@ -148,8 +151,8 @@ class basic_spsc_ring {
     const solo::turn turn(consuming_, one_consumer);
     const Index position = popped_.load(relaxed);
     if (position == pop_limit_ && position == refresh_pop_limit()) return status::empty;
-    const front_release released{*this, position};
-    std::forward<F>(f)(*at(position));
+    const front_release released{*this, at(position), positions_.next(position)};
+    std::forward<F>(f)(*released.front);
     return status::success;
   }
 
@@ -205,11 +208,12 @@ class basic_spsc_ring {
   /// Releases the front element on the way out, whichever way that is.
   struct front_release {
     basic_spsc_ring& ring;
-    Index position;
+    T* front;
+    Index next;
 
     ~front_release() {
-      std::destroy_at(ring.at(position));
-      ring.give_back(ring.positions_.next(position));
+      std::destroy_at(front);
+      ring.give_back(next);
     }
   };
 
@@ -238,14 +242,26 @@ class basic_spsc_ring {
     popped_.store(position, release);  // Edge "slot": hands the slots up to here, empty, to the producer.
   }
 
+  /// Stores wait in line for their cache lines. Those of a stream would wait for one after the other; so the lines are
+  /// asked for in time, but not before the consumer has done with them.
+  void fetch_ahead(Index position, const T* slot) noexcept {
+    constexpr std::size_t distance = 8 * cache_line;
+    if (static_cast<Index>(push_limit_ - position) > distance / sizeof(T))
+      prefetch_for_writing(reinterpret_cast<std::uintptr_t>(slot) + distance);
+  }
+
   Index refresh_push_limit() noexcept {
-    push_pace_.stand_back(push_limit_, capacity());
+    push_pace_.stand_back();
     // Edge "slot": takes the slots that the consumer has emptied. They can be filled until a lap after its position.
-    return push_limit_ = static_cast<Index>(popped_.load(acquire) + positions_.lap());
+    const auto limit = static_cast<Index>(popped_.load(acquire) + positions_.lap());
+    push_pace_.found(static_cast<Index>(limit - push_limit_));
+    return push_limit_ = limit;
   }
   Index refresh_pop_limit() noexcept {
-    pop_pace_.stand_back(pop_limit_, capacity());
-    return pop_limit_ = pushed_.load(acquire);  // Edge "item": takes the slots that the producer has filled.
+    pop_pace_.stand_back();
+    const Index limit = pushed_.load(acquire);  // Edge "item": takes the slots that the producer has filled.
+    pop_pace_.found(static_cast<Index>(limit - pop_limit_));
+    return pop_limit_ = limit;
   }
 
   /// How many slots are free; the consumer is asked only where `wanted` are not known to be.
@@ -264,17 +280,23 @@ class basic_spsc_ring {
   static constexpr const char* one_consumer =
       "kew::spsc_ring: a second thread pops while a pop is under way; this ring allows one consumer\n";
 
+  // Measured. In a small ring the other side would come to its end and wait.
+  static constexpr unsigned few = 256;
+  static constexpr unsigned most_pauses(std::size_t capacity) noexcept {
+    return static_cast<unsigned>(std::clamp<std::size_t>(capacity / 64, 16, 128));
+  }
+
   slots<T, Capacity, Allocator, most> slots_;
   positions<Index, 0> positions_;
   // popped_ ≤ pop_limit_ ≤ pushed_ ≤ push_limit_ ≤ popped_ + lap, each on a line of its own: the other side reads
   // the positions, and nobody but their owner the limits.
   alignas(cache_line) atomic<Index> pushed_;
   alignas(cache_line) Index push_limit_;
-  pace<Index> push_pace_;
+  pace push_pace_{few, most_pauses(capacity())};
   [[no_unique_address]] solo producing_;
   alignas(cache_line) atomic<Index> popped_;
   alignas(cache_line) Index pop_limit_;
-  pace<Index> pop_pace_;
+  pace pop_pace_{few, most_pauses(capacity())};
   [[no_unique_address]] solo consuming_;
 };
 

@@ -10,45 +10,44 @@
 #pragma once
 
 #include <algorithm>
-#include <cstddef>
 
 #include <kew/detail/sync.hpp>
 
 namespace kew::inline KEW_NAMESPACE::detail {
 
-/// One side's. It may be many threads: then what they remember here is a mixture of what happened to each.
-template <class Index>
+/// One side's. That may be many threads: then what it remembers is a mixture of what happened to each.
 class pace {
  public:
-  /// To be called where the slot at `position` is not known to be ready, and before the other side is disturbed.
-  /// True if some time has passed, and the slot may be ready now.
-  bool stand_back(Index position, std::size_t capacity) noexcept {
-    const auto found = static_cast<Index>(position - asked_at_.get());
-    const int before = closeness_.get();
-    int closeness = before;
-    // One is what a ping-pong finds, where nothing may be delayed; none is what the end of a stream finds.
-    if (found == 1)
-      closeness = 0;
-    else if (found == 0)
-      closeness = std::max(before - 1, 0);
-    else if (found < std::min(few, capacity / 2))
-      closeness = std::min(before + 2, closest);
-    if (found != 0) asked_at_.set(position);
-    if (closeness != before) closeness_.set(closeness);
+  /// `few`: less than this is not worth the asking. `most_pauses`: how long to stand back at most.
+  constexpr pace(unsigned few, unsigned most_pauses) noexcept : few_(few), most_pauses_(most_pauses) {}
+
+  /// To be called before the other side is asked. True if some time has passed.
+  bool stand_back() const noexcept {
+    const unsigned closeness = closeness_.get();
     if (closeness < close) [[likely]] return false;
-    // Not for longer than the other side takes for a good part of the ring, roughly: it would have to wait.
-    for (std::size_t pauses = std::min(capacity / 4, static_cast<std::size_t>(closeness) * 8); pauses > 0; --pauses) cpu_relax();
+    for (unsigned pauses = std::min(most_pauses_, closeness * 16); pauses > 0; --pauses) cpu_relax();
     return true;
   }
 
- private:
-  static constexpr int close = 4;
-  static constexpr int closest = 16;
-  // Measured, like the number of pauses: what the longest time of standing back is worth, roughly.
-  static constexpr std::size_t few = 256;
+  /// `count`: how many elements, or free slots, the last answer was good for.
+  template <class Count>
+  void found(Count count) noexcept {
+    const unsigned closeness = closeness_.get();
+    // One is what a ping-pong finds, where nothing may be delayed; none is what the end of a stream finds.
+    if (count <= 1) {
+      if (closeness > 0) closeness_.set(count == 1 ? 0 : closeness - 1);
+    } else if (count < few_) {
+      closeness_.set(std::min(closeness + 2, closest));
+    }
+  }
 
-  hint<Index> asked_at_;
-  hint<int> closeness_;
+ private:
+  static constexpr unsigned close = 4;
+  static constexpr unsigned closest = 8;
+
+  hint<unsigned> closeness_;
+  unsigned few_;
+  unsigned most_pauses_;
 };
 
 }  // namespace kew::inline KEW_NAMESPACE::detail

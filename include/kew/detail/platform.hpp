@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstdint>
 
 #if defined(_WIN32)
 #ifndef WIN32_LEAN_AND_MEAN
@@ -95,6 +96,19 @@ inline void cpu_relax() noexcept {
   __builtin_ia32_pause();
 #elif defined(__aarch64__) || defined(__arm__)
   asm volatile("yield");
+#endif
+}
+
+/// Asks for the line of an address, to be written soon. The address need not be valid.
+inline void prefetch_for_writing(std::uintptr_t address) noexcept {
+#if defined(__x86_64__)
+  // The builtin would fetch for reading, unless every processor of the target is known to have this instruction; those
+  // that have not do nothing.
+  asm volatile("prefetchw %0" : : "m"(*reinterpret_cast<const char*>(address)));
+#elif defined(__GNUC__)
+  __builtin_prefetch(reinterpret_cast<const void*>(address), 1);
+#else
+  static_cast<void>(address);
 #endif
 }
 

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <iterator>
 #include <memory>
@@ -106,9 +107,10 @@ class slot_ring {
   static constexpr bool many_push = Producers == cardinality::many;
   static constexpr bool many_pop = Consumers == cardinality::many;
 
-  /// Two small ones share a line. Measured: one to a line needs twice as many lines from core to core, which is what
-  /// limits a stream; four to a line are in each other's way.
-  static constexpr std::size_t slot_alignment = std::max(cache_line / 2, alignof(T));
+  /// The element and one word, in as few lines as can be. Measured: small slots to a line of their own need several times
+  /// as many lines from core to core, and that is what limits a stream.
+  static constexpr std::size_t slot_alignment =
+      std::max({std::min(cache_line, std::bit_ceil(sizeof(T) + sizeof(Index))), alignof(T), alignof(atomic<Index>)});
   struct alignas(slot_alignment) slot {
     explicit slot(Index first) noexcept : state(first) {}
     ~slot() {}
@@ -118,7 +120,7 @@ class slot_ring {
       T element;
     };
   };
-  static_assert(sizeof(slot) <= sizeof(T) + 2 * slot_alignment);
+  static_assert(sizeof(slot) < 2 * (sizeof(T) + std::max(alignof(T), sizeof(atomic<Index>))));
 
  public:
   using value_type = T;  ///< What is passed on.
@@ -217,8 +219,12 @@ class slot_ring {
         return run;
       } else if constexpr (cannot_throw) {
         if (!pushed_.claim(position, positions_.next(position, run))) continue;
-        build(position, first, run);
-        return run;
+        cursor to(*this, position);
+        for (std::size_t i = 1;; ++i, ++to, ++first) {
+          construct(*to, *first);
+          publish(*to, to.position());
+          if (i == run) return run;
+        }
       } else {
         if (!pushed_.claim(position, hold(position))) continue;
         holding counter{*this, position};
@@ -234,7 +240,7 @@ class slot_ring {
     [[maybe_unused]] const pop_turn turn(consuming_, one_consumer);
     Index position = popped_.position();
     if (const status item = claim_item(position); !item) return item;
-    const slot_release released{*this, position};
+    const slot_release released{*this, at(position), position};
     return result<T>(std::in_place, std::move(at(position).element));
   }
   /// The same, by assignment to `out`.
@@ -249,7 +255,7 @@ class slot_ring {
     [[maybe_unused]] const pop_turn turn(consuming_, one_consumer);
     Index position = popped_.position();
     if (const status item = claim_item(position); !item) return item;
-    const slot_release released{*this, position};
+    const slot_release released{*this, at(position), position};
     std::forward<F>(f)(at(position).element);
     return status::success;
   }
@@ -271,9 +277,9 @@ class slot_ring {
         if (n == 0 || !find_item(position)) return 0;
         run = run_of(position, n, positions_.filled());
       } while (!popped_.claim(position, positions_.next(position, run)));
-      for (; count < run; ++count, position = positions_.next(position)) {
-        const slot_release released{*this, position};
-        hand_out(at(position).element);
+      for (cursor from(*this, position); count < run; ++count, ++from) {
+        const slot_release released{*this, *from, from.position()};
+        hand_out((*from).element);
       }
     } else {
       // One claim an element: what was claimed before an exception would be lost.
@@ -307,6 +313,33 @@ class slot_ring {
   }
 
  private:
+  /// Walks from slot to slot without asking the ring at each step: the compiler cannot know that the elements that are
+  /// written on the way are no part of it.
+  class cursor {
+   public:
+    cursor(slot_ring& ring, Index position) noexcept
+        : ring_(ring), last_(ring.slots_.data() + (ring.capacity() - 1)), here_(&ring.at(position)), position_(position) {}
+
+    Index position() const noexcept { return position_; }
+    slot& operator*() const noexcept { return *here_; }
+    cursor& operator++() noexcept {
+      if (here_ == last_) [[unlikely]] {
+        here_ = ring_.slots_.data();
+        position_ = ring_.positions_.next(position_);
+      } else {
+        ++here_;
+        ++position_;
+      }
+      return *this;
+    }
+
+   private:
+    slot_ring& ring_;
+    slot* const last_;
+    slot* here_;
+    Index position_;
+  };
+
   slot& at(Index position) noexcept { return slots_.data()[positions_.index(position)]; }
   Index first_position(before_overflow start) const noexcept { return flagged_positions<Index>(slots_.size()).before(start); }
   Index hold(Index position) const noexcept { return static_cast<Index>(position | positions_.held()); }
@@ -320,7 +353,7 @@ class slot_ring {
         if ((position & positions_.sealed()) != 0) return status::closed;
         if ((position & positions_.held()) != 0) return status::busy;
       }
-      if (!std::exchange(stood_back, true) && push_pace_.stand_back(position, capacity())) continue;
+      if (!std::exchange(stood_back, true) && pushing_.stand_back(position)) continue;
       // The consumers stand exactly one lap behind: so they did at the instant of this look, because the
       // producers, at `position` before it, cannot have got past it.
       if (many_pop && popped_.seen() == static_cast<Index>(position - positions_.lap())) return status::full;
@@ -339,7 +372,7 @@ class slot_ring {
     for (bool stood_back = false;;) {
       // Edge "item": takes the slot that a producer has filled.
       if (at(position).state.load(acquire) == (position | positions_.filled())) [[likely]] return status::success;
-      if (!std::exchange(stood_back, true) && pop_pace_.stand_back(position, capacity())) continue;
+      if (!std::exchange(stood_back, true) && popping_.stand_back(position)) continue;
       if constexpr (many_push)
         if (const Index pushed = pushed_.seen(); positions_.without_flags(pushed) == position) {
           if ((pushed & positions_.sealed()) == 0) return status::empty;
@@ -366,12 +399,12 @@ class slot_ring {
   /// How many slots from `position` on, up to `n`, are in the state of the first: free, or `filled`.
   std::size_t run_of(Index position, std::size_t n, Index flag) noexcept {
     n = std::min(n, capacity());
-    std::size_t run = 0;
-    do {
-      ++run;
-      position = positions_.next(position);
+    std::size_t run = 1;
+    for (cursor look(*this, position); run < n; ++run) {
+      ++look;
       // Edge "slot", Edge "item": as in find_room and find_item.
-    } while (run < n && at(position).state.load(acquire) == (position | flag));
+      if ((*look).state.load(acquire) != (look.position() | flag)) break;
+    }
     return run;
   }
 
@@ -392,7 +425,7 @@ class slot_ring {
     batch.build(first, n);
     batch.keep();
     built();
-    for (; n > 0; --n, position = positions_.next(position)) publish(at(position), position);
+    for (cursor to(*this, position); n > 0; --n, ++to) publish(*to, to.position());
   }
 
   /// Keeps the other producers away while an element is constructed, without having moved the counter yet.
@@ -413,13 +446,34 @@ class slot_ring {
   /// Destroys the element and frees its slot on the way out, whichever way that is.
   struct slot_release {
     slot_ring& ring;
+    slot& here;
     Index position;
 
     ~slot_release() {
-      slot& here = ring.at(position);
       std::destroy_at(std::addressof(here.element));
       here.state.store(static_cast<Index>(position + ring.positions_.lap()), release);  // Edge "slot": hands it back.
     }
+  };
+
+  /// One side's distance from the other.
+  class alignas(cache_line) distance {
+   public:
+    // Measured; and in a small ring the other side would have to wait for whoever stands back for long.
+    explicit distance(std::size_t capacity) noexcept
+        : pace_(static_cast<unsigned>(std::min<std::size_t>(256, capacity / 2)),
+                static_cast<unsigned>(std::min<std::size_t>(128, capacity / 4))) {}
+
+    /// To be called when the slot at `position` was not ready. True if it is worth another look.
+    bool stand_back(Index position) noexcept {
+      const Index last = unready_.get();
+      pace_.found(static_cast<Index>(position - last));
+      if (position != last) unready_.set(position);
+      return pace_.stand_back();
+    }
+
+   private:
+    pace pace_;
+    hint<Index> unready_;
   };
 
   // Only a side with one thread needs watching. (Two members of one empty type would take two bytes, and a line.)
@@ -442,8 +496,8 @@ class slot_ring {
   flagged_positions<Index> positions_;
   side_counter<Producers, Index> pushed_;
   side_counter<Consumers, Index> popped_;
-  alignas(cache_line) pace<Index> push_pace_;
-  alignas(cache_line) pace<Index> pop_pace_;
+  distance pushing_{capacity()};
+  distance popping_{capacity()};
   [[no_unique_address]] push_side producing_;
   [[no_unique_address]] pop_side consuming_;
 };
