@@ -88,7 +88,7 @@ constexpr struct {
 } fences_by_name[] = {{"asymmetric", fences::asymmetric}, {"symmetric", fences::symmetric}, {"refused", fences::refused}};
 
 std::uint64_t executions_of(const scenario& each, const pass& by, fences fence) {
-  if (by.how != search::depth_first) return 9'000;
+  if (by.how != search::depth_first) return 5'000;
   // The combination of all that C++ allows with a kernel that changes its mind is for the random searches.
   if (fence == fences::refused) return 5'000;
   return each.threads == 2 || by.far ? 3'000'000 : 15'000;

@@ -168,6 +168,26 @@ void asymmetric_store_buffering() {
   outcome("%d%d", a, b);
 }
 
+/// The kernel refuses the heavy fence once, and the caller asks again, or does not care.
+template <bool Again>
+void refused_store_buffering() {
+  shared<int> x(0), y(0);
+  int a = -1, b = -1;
+  together(
+      [&] {
+        x.store(1, relaxed);
+        fence_light();
+        a = y.load(relaxed);
+      },
+      [&] {
+        y.store(1, relaxed);
+        while (!fence_heavy() && Again) {
+        }
+        b = x.load(relaxed);
+      });
+  outcome("%d%d", a, b);
+}
+
 template <auto Store, auto Load>
 void message_passing() {
   shared<int> data(0), flag(0);
@@ -623,6 +643,10 @@ int main() {
   litmus("SB light light, symmetric", asymmetric_store_buffering<1, 1>, "01 10 11", symmetric);
   litmus("SB light heavy, symmetric", asymmetric_store_buffering<1, 2>, "01 10 11", symmetric);
   litmus("SB light nothing, symmetric", asymmetric_store_buffering<1, 0>, "00 01 10 11", symmetric);
+  options refused = everything();
+  refused.fence = explorer::fences::refused;
+  litmus("SB light refused heavy, again", refused_store_buffering<true>, "01 10 11", refused);
+  litmus("SB light refused heavy, not again", refused_store_buffering<false>, "00 01 10 11", refused);
   litmus("MP release acquire", message_passing<release, acquire>, "00 01 11");
   litmus("MP relaxed acquire", message_passing<relaxed, acquire>, "00 01 10 11");
   litmus("MP release relaxed", message_passing<release, relaxed>, "00 01 10 11");

@@ -126,6 +126,9 @@ class watched {
   kew::status wait_push() {
     return push_probe([](Queue& queue, probe& element) { return queue.push(std::move(element)); });
   }
+  kew::status wait_push_copy() {
+    return push_probe([](Queue& queue, const probe& element) { return queue.push(element); });
+  }
   kew::status wait_emplace() {
     return push([](Queue& queue, int value) { return queue.emplace(value); });
   }
@@ -300,6 +303,7 @@ class watched {
 
 #define KEW_MODEL_OPERATION(name, call)                  \
   struct name {                                          \
+    static constexpr const char* words = #name;          \
     static void run(auto& queue) { static_cast<void>(queue.call); } \
   }
 KEW_MODEL_OPERATION(push_copy, push_copy());
@@ -309,6 +313,7 @@ KEW_MODEL_OPERATION(emplace_in_vain, emplace_in_vain());
 KEW_MODEL_OPERATION(push_two, push_batch(2));
 KEW_MODEL_OPERATION(push_three, push_batch(3));
 KEW_MODEL_OPERATION(wait_push, wait_push());
+KEW_MODEL_OPERATION(wait_push_copy, wait_push_copy());
 KEW_MODEL_OPERATION(wait_emplace, wait_emplace());
 KEW_MODEL_OPERATION(wait_emplace_in_vain, wait_emplace_in_vain());
 KEW_MODEL_OPERATION(wait_push_three, wait_push_batch(3));
@@ -354,5 +359,29 @@ template <class... Operation>
 struct does {
   static void run(auto& queue) { (Operation::run(queue), ...); }
 };
+
+/// Every operation of one side, to be paired with every one of another.
+template <class... Operation>
+struct each_of {
+  static void visit(auto&& visitor) { (visitor.template operator()<Operation>(), ...); }
+};
+using every_try_push = each_of<push_copy, push_move, emplace, push_two>;
+using every_try_pop = each_of<pop_value, pop_into, consume, pop_two>;
+
+/// Calls `visitor` with each two of the same list, in one order.
+template <class... Operation>
+void visit_pairs(each_of<Operation...>, auto&& visitor) {
+  int first = 0;
+  const auto with = [&]<class A>() {
+    int second = 0;
+    const auto pair = [&]<class B>() {
+      if (first <= second++) visitor.template operator()<A, B>();
+    };
+    (pair.template operator()<Operation>(), ...);
+    ++first;
+  };
+  (with.template operator()<Operation>(), ...);
+}
+inline std::string pair_of(const char* a, const char* b) { return std::string("every pair, ") + a + " and " + b; }
 
 }  // namespace scenarios

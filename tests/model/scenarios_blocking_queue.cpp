@@ -9,6 +9,7 @@
 #include "rings.hpp"
 
 #include <stop_token>
+#include <type_traits>
 
 namespace scenarios {
 namespace {
@@ -49,7 +50,7 @@ struct adder {
   std::string name;
 
   template <int Capacity, int Inside, class... Thread>
-  void add(const char* what) {
+  void add(const std::string& what) {
     all.push_back({name + ": " + what, threads<Ring, Wait, precedence::happens_before, Capacity, Inside, Thread...>,
                    static_cast<int>(sizeof...(Thread))});
   }
@@ -153,6 +154,19 @@ void add_pairs(std::vector<scenario>& all, const char* name) {
   to.template add<1, 0, does<push_move, push_move, close>, does<wait_pop, pop_value, pop_value>>("closed and drained");
 }
 
+/// Any push against any pop, and the end of the stream.
+template <class Ring>
+void add_every_pair(std::vector<scenario>& all, const char* name) {
+  adder<Ring> to{all, name};
+  each_of<push_copy, push_move, emplace, push_two, wait_push, wait_push_copy, wait_emplace, timed_push, wait_push_three>::visit([&]<class Push>() {
+    each_of<pop_value, pop_into, consume, pop_two, wait_pop, timed_pop, wait_pop_two>::visit([&]<class Pop>() {
+      // One batch of three uses the only slot three times already.
+      using pushes = std::conditional_t<std::is_same_v<Push, wait_push_three>, does<Push, close>, does<Push, Push, close>>;
+      to.template add<1, 0, pushes, does<Pop, pop_all>>(pair_of(Push::words, Pop::words));
+    });
+  });
+}
+
 template <class Ring, class Wait = park_wait>
 void add_many_producers(std::vector<scenario>& all, const char* name) {
   adder<Ring, Wait> to{all, name};
@@ -182,6 +196,8 @@ std::vector<scenario> of_blocking_queue() {
   add_pairs<spmc>(all, "blocking_queue over spmc");
   add_pairs<mpmc>(all, "blocking_queue over mpmc");
   add_pairs<unsealed<mpmc>>(all, "blocking_queue over a ring without seal");
+  add_every_pair<spsc>(all, "blocking_queue over spsc");
+  add_every_pair<mpmc>(all, "blocking_queue over mpmc");
   add_many_producers<mpsc>(all, "blocking_queue over mpsc");
   add_many_producers<mpmc>(all, "blocking_queue over mpmc");
   add_many_producers<unsealed<mpmc>>(all, "blocking_queue over a ring without seal");

@@ -51,7 +51,7 @@ struct adder {
   std::string name;
 
   template <precedence Order, int Capacity, int Inside, class... Thread>
-  void one_order(const char* what) {
+  void one_order(const std::string& what) {
     all.push_back({name + ": " + what + (Order == precedence::real_time ? ", real time" : ""),
                    threads<Ring, Order, Capacity, Inside, Thread...>, static_cast<int>(sizeof...(Thread))});
   }
@@ -61,6 +61,34 @@ struct adder {
     one_order<precedence::real_time, Capacity, Inside, Thread...>(what);
   }
 };
+
+/// Any two operations against each other, each slot used twice or more.
+template <class Ring>
+void add_every_pair(std::vector<scenario>& all, const char* name) {
+  constexpr auto order = precedence::happens_before;
+  adder<Ring> to{all, name};
+  every_try_push::visit([&]<class Push>() {
+    every_try_pop::visit([&]<class Pop>() {
+      to.template one_order<order, 2, 1, does<Push, Push, Push>, does<Pop, Pop, Pop>>(pair_of(Push::words, Pop::words));
+    });
+  });
+  if constexpr (kew::many_producers<Ring>) {
+    visit_pairs(every_try_push{}, [&]<class A, class B>() {
+      to.template one_order<order, 1, 0, does<A, A>, does<B, B>, does<pop_value, pop_value>>(pair_of(A::words, B::words));
+    });
+    adder<closing<Ring>> with_seal{all, name};
+    every_try_push::visit([&]<class Push>() {
+      with_seal.template one_order<order, 1, 1, does<Push, Push, Push>, does<pop_value, close, pop_value, pop_value>>(pair_of(Push::words, close::words));
+    });
+    every_try_pop::visit([&]<class Pop>() {
+      with_seal.template one_order<order, 1, 0, does<push_move, push_move, push_move, close>, does<Pop, Pop, Pop, Pop>>(pair_of(close::words, Pop::words));
+    });
+  }
+  if constexpr (kew::many_consumers<Ring>)
+    visit_pairs(every_try_pop{}, [&]<class A, class B>() {
+      to.template one_order<order, 1, 1, does<push_move, push_move>, does<A, A>, does<B, B>>(pair_of(A::words, B::words));
+    });
+}
 
 /// What one producer and one consumer can do to each other, on any of the rings.
 template <class Ring>
@@ -124,6 +152,9 @@ std::vector<scenario> of_slot_rings() {
   add_pairs<ring<many, many>>(all, "mpmc_ring");
   add_pairs<ring<many, one>>(all, "mpsc_ring");
   add_pairs<ring<one, many>>(all, "spmc_ring");
+  add_every_pair<ring<many, many>>(all, "mpmc_ring");
+  add_every_pair<ring<many, one>>(all, "mpsc_ring");
+  add_every_pair<ring<one, many>>(all, "spmc_ring");
   add_many_producers<ring<many, many>>(all, "mpmc_ring");
   add_many_producers<ring<many, one>>(all, "mpsc_ring");
   add_many_consumers<ring<many, many>>(all, "mpmc_ring");

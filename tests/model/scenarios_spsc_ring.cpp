@@ -13,8 +13,20 @@ namespace {
 using kew::detail::basic_spsc_ring;
 using kew::detail::before_overflow;
 
-/// An element that may be written in place; its accesses are announced by hand.
+/// An element that may be written in place, which its users announce by hand; the rest it does itself.
 struct plain {
+  plain() = default;
+  explicit plain(int value) : content(value) {}
+  plain(const plain& other) : content(other.value()) { explorer::engine::plain_write(this, "construction of an element"); }
+  plain& operator=(const plain& other) {
+    content = other.value();
+    explorer::engine::plain_write(this, "assignment to an element");
+    return *this;
+  }
+  int value() const {
+    explorer::engine::plain_read(this, "read of an element");
+    return content;
+  }
   int content;
 };
 
@@ -46,9 +58,14 @@ void destruction_with_elements_inside() {
   queue.finish(false);
 }
 
-template <precedence Order, int Capacity>
+/// One side hands slots out where they are, or both do.
+template <precedence Order, int Capacity, bool Claims = true, bool Peeks = true>
 void claims_and_peeks() {
   watched<ring<plain, std::uint8_t>> queue(Order, Capacity, before_overflow{1}, std::size_t{Capacity}, room);
+  const auto push = [&queue](std::size_t, std::size_t) {
+    static_cast<void>(queue.push([](auto& inner, int value) { return inner.try_push(plain(value)); }));
+  };
+  const auto pop = [&queue](std::size_t, std::size_t) { static_cast<void>(queue.pop_value()); };
   const auto claim = [&queue](std::size_t n, std::size_t keep) {
     int values[4] = {};
     const int event = queue.log().begin(history::kind::push);
@@ -81,19 +98,13 @@ void claims_and_peeks() {
     for (std::size_t i = 0; i < taken; ++i)
       queue.log().end(queue.log().repeat(event, values[i]), outcome::success, values[i]);
   };
-  together(
-      [&] {
-        claim(2, 2);
-        claim(2, 1);
-        claim(1, 1);
-        claim(2, 2);
-      },
-      [&] {
-        peek(2, 1);
-        peek(2, 2);
-        peek(1, 1);
-        peek(2, 2);
-      });
+  const auto four = [](const auto& operation, std::size_t second, std::size_t first) {
+    operation(2, first);
+    operation(2, second);
+    operation(1, 1);
+    operation(2, 2);
+  };
+  together([&] { Claims ? four(claim, 1, 2) : four(push, 0, 0); }, [&] { Peeks ? four(peek, 2, 1) : four(pop, 0, 0); });
   peek(3, 3);
   queue.log().judge();
 }
@@ -118,6 +129,9 @@ void add_pairs(std::vector<scenario>& all, const std::string& suffix) {
   add("batches in and pop into", two_threads<byte, Order, 1, 0, does<push_two, push_two, push_two>, does<pop_into, pop_into, pop_into>>);
   add("claims and peeks, capacity 2", claims_and_peeks<Order, 2>);
   add("claims and peeks, capacity 3", claims_and_peeks<Order, 3>);
+  add("claims and pops", claims_and_peeks<Order, 2, true, false>);
+  add("pushes and peeks", claims_and_peeks<Order, 2, false, true>);
+  add("emplace and pop into", two_threads<byte, Order, 1, 1, does<emplace, emplace, emplace>, does<pop_into, pop_into, pop_into>>);
 }
 
 }  // namespace
