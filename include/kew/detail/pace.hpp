@@ -22,28 +22,30 @@ class pace {
   constexpr pace(unsigned few, unsigned most_pauses) noexcept : few_(few), most_pauses_(most_pauses) {}
 
   /// To be called before the other side is asked. True if some time has passed.
-  bool stand_back() const noexcept {
-    const unsigned closeness = closeness_.get();
-    if (closeness < close) [[likely]] return false;
-    for (unsigned pauses = std::min(most_pauses_, closeness * 16); pauses > 0; --pauses) cpu_relax();
-    return true;
-  }
+  [[gnu::always_inline]] bool stand_back() const noexcept { return closeness_.get() >= close && pause(); }
 
   /// `count`: how many elements, or free slots, the last answer was good for.
   template <class Count>
-  void found(Count count) noexcept {
-    const unsigned closeness = closeness_.get();
+  [[gnu::always_inline]] void found(Count count) noexcept {
     // One is what a ping-pong finds, where nothing may be delayed; none is what the end of a stream finds.
-    if (count <= 1) {
-      if (closeness > 0) closeness_.set(count == 1 ? 0 : closeness - 1);
-    } else if (count < few_) {
-      closeness_.set(std::min(closeness + 2, closest));
-    }
+    if (count > 1 || closeness_.get() != 0) [[unlikely]] remember(count < few_ ? static_cast<unsigned>(count) : few_);
   }
 
  private:
   static constexpr unsigned close = 4;
   static constexpr unsigned closest = 8;
+
+  // Out of line, and what is above in it: all this happens in the middle of somebody's loop.
+  [[gnu::noinline]] bool pause() const noexcept {
+    for (unsigned pauses = std::min(most_pauses_, closeness_.get() * 16); pauses > 0; --pauses) cpu_relax();
+    return true;
+  }
+  [[gnu::noinline]] void remember(unsigned count) noexcept {
+    const unsigned closeness = closeness_.get();
+    if (count == 1) closeness_.set(0);
+    else if (count == 0) closeness_.set(closeness - (closeness > 0 ? 1 : 0));
+    else if (count < few_) closeness_.set(std::min(closeness + 2, closest));
+  }
 
   hint<unsigned> closeness_;
   unsigned few_;
