@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstddef>
 #include <deque>
+#include <iterator>
 #include <mutex>
 #include <stop_token>
 #include <string>
@@ -168,17 +169,25 @@ TEST_CASE("a ring of one's own, with no more than a ring needs, can be waited on
   CHECK(queue.try_push("three") == status::full);
   CHECK(queue.try_push_for("three", 1ms) == status::full);
   CHECK(queue.size_approx() == 2);
+  std::size_t pushed = 0;
   std::thread other([&] {
     for (int i = 0; i < 1000; ++i) static_cast<void>(queue.push(std::to_string(i)));
+    const std::vector<std::string> batch{"a", "b", "c"};
+    pushed = queue.push_n(batch.begin(), batch.size());
     queue.close();
   });
   CHECK(*queue.pop() == "one");
   CHECK(*queue.pop() == "two");
   for (int i = 0; i < 1000; ++i) REQUIRE(*queue.pop() == std::to_string(i));
+  std::vector<std::string> rest;
+  while (queue.pop_n(std::back_inserter(rest), 2) > 0) {
+  }
+  CHECK(rest == std::vector<std::string>{"a", "b", "c"});
   CHECK(queue.pop().status() == status::closed);
   CHECK(queue.try_pop().status() == status::closed);
   CHECK(queue.push("late") == status::closed);
   other.join();
+  CHECK(pushed == 3);
 }
 
 TEST_CASE("close wakes every waiter", "[blocking_queue]") {

@@ -152,7 +152,7 @@ class blocking_queue {
         if (count == n) break;
       }
       // What a single-pass iterator has shown once must not be lost, so it goes one by one.
-      if (!emplace(*first)) break;
+      if (!push_from(first)) break;
       if (++count < n) ++first;
     }
     return count;
@@ -258,9 +258,16 @@ class blocking_queue {
   }
   template <class... A>
   static auto emplacing(A&&... arguments) noexcept {
+    static_assert(constructs_in_place<Ring, A...>, "kew: the ring below this queue has no try_emplace for these arguments");
     return [&arguments...](Ring& ring) { return ring.try_emplace(std::forward<A>(arguments)...); };
   }
   static constexpr auto popping = [](Ring& ring) { return ring.try_pop(); };
+
+  template <class It>
+  status push_from(It& at) {
+    if constexpr (constructs_in_place<Ring, std::iter_reference_t<It>>) return emplace(*at);
+    else return push(static_cast<T>(*at));
+  }
 
   template <class Attempt>
   status try_push_with(const Attempt& attempt) {

@@ -59,6 +59,12 @@ concept sealable_ring = ring<R> && requires(R& r, const R& c) {
   { c.is_sealed() } -> std::same_as<bool>;
 };
 
+/// Builds an element in its slot from these arguments, which a failed call leaves untouched.
+template <class R, class... A>
+concept constructs_in_place = requires(R& r, A&&... arguments) {
+  { r.try_emplace(std::forward<A>(arguments)...) } -> std::same_as<status>;
+};
+
 /// Takes several elements at once, from an iterator of this type.
 template <class R, class It>
 concept pushes_batches = requires(R& r, It first, std::size_t n) {
