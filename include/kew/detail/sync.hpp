@@ -96,13 +96,14 @@ inline void fence_light() noexcept {
 }
 
 /// False if the other threads could not be fenced: the caller has to look again instead of relying on
-/// it. (That happens at most once, when a sandbox forbids membarrier after it was in use; from then on
-/// the light side fences for itself.)
+/// it. (That happens at most once a thread, when a sandbox forbids membarrier after it was in use; from then
+/// on the light side fences for itself.)
 inline bool fence_heavy() noexcept {
   full_fence();
 #ifdef KEW_FUTEX_LINUX
   if (membarrier_at_work.load(relaxed) && !membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED)) {
     membarrier_at_work.store(false, relaxed);
+    nap();  // What others have fenced lightly until now nothing fences any more; no store takes that long to be seen.
     return false;
   }
 #endif
