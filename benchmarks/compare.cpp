@@ -32,11 +32,13 @@ std::vector<part> plan() {
   parts.push_back({std::regex("uncontended/.*|ping_pong/.*|wake_up"), main_rounds});
   parts.push_back({std::regex(session.long_form ? "latency/.*" : "latency/(spsc|mpmc_waiting)/.*"), rounds(5, 15)});
   parts.push_back({std::regex("length/.*"), rounds(3, 9)});
-  parts.push_back({std::regex("fairness/.*"), rounds(1, 3)});
+  parts.push_back({std::regex("fairness/.*"), rounds(3, 5)});
   return parts;
 }
 
 bool is_kew(const std::string& contender) { return contender.starts_with("kew::"); }
+/// Whose it is: several contenders may be the same library in different dress.
+std::string library_of(const std::string& contender) { return contender.substr(0, contender.find_first_of(": +")); }
 bool is_limit(const std::string& contender) { return contender.starts_with("limit"); }
 bool higher_is_better(const std::string& row) { return row.starts_with("throughput") || row.starts_with("fairness"); }
 
@@ -197,6 +199,15 @@ class judge {
     std::ranges::sort(names, [&](const auto& a, const auto& b) { return better(row, middle(row, a), middle(row, b)); });
     return names;
   }
+  /// The best of each library, best first.
+  std::vector<std::string> libraries(const std::string& row) const {
+    std::vector<std::string> best_of_each;
+    for (const std::string& name : ranking(row)) {
+      const auto same = [&](const std::string& other) { return library_of(other) == library_of(name); };
+      if (std::ranges::none_of(best_of_each, same)) best_of_each.push_back(name);
+    }
+    return best_of_each;
+  }
   std::optional<std::string> best(const std::string& row, bool of_kew) const {
     if (!all_.contains(row)) return std::nullopt;
     for (const std::string& name : ranking(row))
@@ -313,13 +324,13 @@ void write_summary(std::ostream& out, const standings& all, const judge& of, con
     out << (one.figure && one.bound > 0 ? holds ? "yes" : "**no**" : "–") << " |\n";
   }
 
-  out << "\n## Row by row\n\nRatios are medians of the ratios within a round; in rows of times less is better. A row whose first was ahead of the "
-         "second in less than "
+  out << "\n## Row by row\n\nRatios are medians of the ratios within a round; in rows of times less is better. Of each library its best contender "
+         "stands here. A row whose first was ahead of the second in less than "
       << judge::sure * 100 << " % of the rounds is unstable: its order means nothing.\n\n"
       << "| row | first | second | order | best peer | kew / best peer |\n|---|---|---|---|---|---|\n";
   int rows = 0, unstable = 0;
   for (const auto& [row, contenders] : all) {
-    const auto order = of.ranking(row);
+    const auto order = of.libraries(row);
     if (row.starts_with("length") || order.size() < 2) continue;
     const double certainty = of.certainty(row, order[0], order[1]);
     const auto own = of.best(row, true), peer = of.best(row, false);
