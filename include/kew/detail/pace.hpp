@@ -22,32 +22,41 @@ class pace {
   constexpr pace(unsigned few, unsigned most_pauses) noexcept : few_(few), most_pauses_(most_pauses) {}
 
   /// To be called before the other side is asked. True if some time has passed.
-  [[gnu::always_inline]] bool stand_back() const noexcept { return closeness_.get() >= close && pause(); }
+  [[gnu::always_inline]] bool stand_back() noexcept { return closeness_.get() >= close && pause(); }
 
   /// `count`: how many elements, or free slots, the last answer was good for.
   template <class Count>
   [[gnu::always_inline]] void found(Count count) noexcept {
     // One is what a ping-pong finds, where nothing may be delayed; none is what the end of a stream finds.
-    if (count > 1 || closeness_.get() != 0) [[unlikely]] remember(count < few_ ? static_cast<unsigned>(count) : few_);
+    if (count > 1 || closeness_.get() > 0) [[unlikely]] remember(count < few_ ? static_cast<unsigned>(count) : few_);
   }
 
  private:
-  static constexpr unsigned close = 4;
-  static constexpr unsigned closest = 8;
+  static constexpr int close = 4;
+  static constexpr int closest = 8;
+  static constexpr int not_worth_it = -64;
 
   // Out of line, and what is above in it: all this happens in the middle of somebody's loop.
-  [[gnu::noinline]] bool pause() const noexcept {
-    for (unsigned pauses = std::min(most_pauses_, closeness_.get() * 16); pauses > 0; --pauses) cpu_relax();
+  [[gnu::noinline]] bool pause() noexcept {
+    const unsigned pauses = std::min(most_pauses_, static_cast<unsigned>(closeness_.get()) * 16);
+    for (unsigned i = 0; i < pauses; ++i) cpu_relax();
+    hoped_for_.set(pauses / 2);
     return true;
   }
   [[gnu::noinline]] void remember(unsigned count) noexcept {
-    const unsigned closeness = closeness_.get();
-    if (count == 1) closeness_.set(0);
-    else if (count == 0) closeness_.set(closeness - (closeness > 0 ? 1 : 0));
+    const int closeness = closeness_.get();
+    if (count == 0) return closeness_.set(closeness > 0 ? closeness - 1 : closeness);
+    const unsigned hoped_for = hoped_for_.get();
+    if (hoped_for > 0) hoped_for_.set(0);
+    // Less than one in two pauses, some ten million a second: the other side is slow by itself, and standing back has
+    // only made its messages late. So not again for some time.
+    if (count < hoped_for) closeness_.set(not_worth_it);
+    else if (count == 1) closeness_.set(std::min(closeness, 0));
     else if (count < few_) closeness_.set(std::min(closeness + 2, closest));
   }
 
-  hint<unsigned> closeness_;
+  hint<int> closeness_;
+  hint<unsigned> hoped_for_;
   unsigned few_;
   unsigned most_pauses_;
 };
