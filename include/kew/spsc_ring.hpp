@@ -282,6 +282,7 @@ class basic_spsc_ring {
 
   // Measured. In a small ring the other side would come to its end and wait.
   static constexpr unsigned few = 256;
+  static constexpr unsigned worth_it = 12;
   static constexpr unsigned most_pauses(std::size_t capacity) noexcept {
     return static_cast<unsigned>(std::clamp<std::size_t>(capacity / 64, 16, 128));
   }
@@ -292,11 +293,11 @@ class basic_spsc_ring {
   // the positions, and nobody but their owner the limits.
   alignas(cache_line) atomic<Index> pushed_;
   alignas(cache_line) Index push_limit_;
-  pace push_pace_{few, most_pauses(capacity())};
+  pace push_pace_{few, most_pauses(capacity()), worth_it};
   [[no_unique_address]] solo producing_;
   alignas(cache_line) atomic<Index> popped_;
   alignas(cache_line) Index pop_limit_;
-  pace pop_pace_{few, most_pauses(capacity())};
+  pace pop_pace_{few, most_pauses(capacity()), worth_it};
   [[no_unique_address]] solo consuming_;
 };
 

@@ -18,8 +18,10 @@ namespace kew::inline KEW_NAMESPACE::detail {
 /// One side's. That may be many threads: then what it remembers is a mixture of what happened to each.
 class pace {
  public:
-  /// `few`: less than this is not worth the asking. `most_pauses`: how long to stand back at most.
-  constexpr pace(unsigned few, unsigned most_pauses) noexcept : few_(few), most_pauses_(most_pauses) {}
+  /// `few`: less than this is not worth the asking. `most_pauses`: how long to stand back at most. `worth_it`: what has to
+  /// come of the longest standing back.
+  constexpr pace(unsigned few, unsigned most_pauses, unsigned worth_it) noexcept
+      : few_(few), most_pauses_(most_pauses), worth_it_(worth_it) {}
 
   /// To be called before the other side is asked. True if some time has passed.
   [[gnu::always_inline]] bool stand_back() noexcept { return closeness_.get() >= close && pause(); }
@@ -40,7 +42,7 @@ class pace {
   [[gnu::noinline]] bool pause() noexcept {
     const unsigned pauses = std::min(most_pauses_, static_cast<unsigned>(closeness_.get()) * 16);
     for (unsigned i = 0; i < pauses; ++i) cpu_relax();
-    hoped_for_.set(pauses / 2);
+    hoped_for_.set(worth_it_ * pauses / most_pauses_);
     return true;
   }
   [[gnu::noinline]] void remember(unsigned count) noexcept {
@@ -48,10 +50,9 @@ class pace {
     if (count == 0) return closeness_.set(closeness > 0 ? closeness - 1 : closeness);
     const unsigned hoped_for = hoped_for_.get();
     if (hoped_for > 0) hoped_for_.set(0);
-    // Less than one in two pauses, some ten million a second: the other side is slow by itself, and standing back has
-    // only made its messages late. So not again for some time.
-    if (count < hoped_for) closeness_.set(not_worth_it);
-    else if (count == 1) closeness_.set(std::min(closeness, 0));
+    if (count == 1) closeness_.set(std::min(closeness, 0));
+    // The other side is slow by itself, and standing back has only made its messages late. So not again for some time.
+    else if (count < hoped_for) closeness_.set(not_worth_it);
     else if (count < few_) closeness_.set(std::min(closeness + 2, closest));
   }
 
@@ -59,6 +60,7 @@ class pace {
   hint<unsigned> hoped_for_;
   unsigned few_;
   unsigned most_pauses_;
+  unsigned worth_it_;
 };
 
 }  // namespace kew::inline KEW_NAMESPACE::detail
