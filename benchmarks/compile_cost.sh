@@ -42,10 +42,10 @@ for ring in spsc_ring mpsc_ring spmc_ring mpmc_ring; do
 done
 row '`kew/blocking_queue.hpp`' kew/blocking_queue.hpp \
   'kew::blocking_queue<int> q(8); if (q.push(x)) x = q.pop().value_or(0);'
-row '`kew/channel.hpp`' kew/channel.hpp \
-  'auto [tx, rx] = kew::make_channel<int>(8); if (tx.push(x)) x = rx.pop().value_or(0);'
-row '`kew/kew.hpp`' kew/kew.hpp \
-  'auto [tx, rx] = kew::make_channel<int>(8); if (tx.push(x)) x = rx.pop().value_or(0);'
+for header in channel kew; do
+  row "\`kew/$header.hpp\`" "kew/$header.hpp" \
+    'auto [tx, rx] = kew::make_channel<int>(8); if (tx.push(x)) x = rx.pop().value_or(0);'
+done
 row 'ReaderWriterQueue' readerwriterqueue/readerwriterqueue.h \
   'moodycamel::ReaderWriterQueue<int> q(8); q.try_enqueue(x); q.try_dequeue(x);'
 row 'BlockingReaderWriterCircularBuffer' readerwriterqueue/readerwritercircularbuffer.h \

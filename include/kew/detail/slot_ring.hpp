@@ -459,7 +459,8 @@ class slot_ring {
   class alignas(cache_line) distance {
    public:
     // Measured; and in a small ring the other side would have to wait for whoever stands back for long.
-    explicit distance(std::size_t capacity) noexcept : pace_(at_most(256, capacity / 2), at_most(128, capacity / 4), at_most(16, capacity / 8)) {}
+    explicit distance(std::size_t capacity) noexcept
+        : pace_(at_most(256, capacity / 2), at_most(128, capacity / 4), at_most(16, capacity / 8)) {}
 
     /// To be called when the slot at `position` was not ready. True if it is worth another look.
     bool stand_back(Index position) noexcept {
