@@ -266,9 +266,11 @@ void race_close(const char* name, std::size_t rounds) {
       });
   CHECK(tracked::alive == alive);
   CHECK(tracked::misuses == misuses);
-  // Both ends of the race are run.
-  CHECK(successes > 0);
-  CHECK(refusals > 0);
+  // Both ends of the race are run, of which a few rounds may see one only.
+  if (affordable<Wait>(rounds) >= 200) {
+    CHECK(successes > 0);
+    CHECK(refusals > 0);
+  }
   std::printf("close race, %s: %zu rounds, %zu pushes succeeded, %zu said closed\n", name, affordable<Wait>(rounds), successes, refusals);
 }
 
