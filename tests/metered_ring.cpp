@@ -181,6 +181,55 @@ TEST_CASE("a single thread's figures are exact", "[metered_ring]") {
   CHECK(m.mean_length <= 3);
 }
 
+TEMPLATE_TEST_CASE("the highest length is exact for a single thread", "[metered_ring]", (kew::metered_ring<int, kew::spsc_ring>),
+                   (kew::metered_ring<int, kew::mpmc_ring>)) {
+  random_source random(run_seed());
+  for (int walk = 0; walk < 50; ++walk) {
+    TestType ring(30);
+    std::size_t length = 0;
+    std::size_t highest = 0;
+    int batch[3] = {};
+    for (int step = 0; step < 200; ++step) {
+      if (random.one_in(2))
+        length += ring.try_push_n(batch, 1 + random.below(3));
+      else
+        length -= ring.try_pop_n(batch, 1 + random.below(3));
+      highest = std::max(highest, length);
+      REQUIRE(ring.metrics().highest_length == highest);
+    }
+  }
+}
+
+TEST_CASE("lately is this second and the one before", "[metered_ring]") {
+  constexpr std::uint64_t second = kew::detail::second_marks::second;
+  kew::detail::second_marks marks;
+  std::uint64_t count = 0;
+  const auto at = [&](double seconds, std::uint64_t times) {
+    for (std::uint64_t i = 0; i < times; ++i) marks.note(static_cast<std::uint64_t>(seconds * second), count++);
+  };
+  const auto lately = [&](double seconds) { return marks.since_the_last(static_cast<std::uint64_t>(seconds * second), count); };
+  CHECK(lately(0) == 0);
+  at(0.1, 5);
+  at(0.9, 2);
+  CHECK(lately(0.95) == 7);
+  CHECK(lately(1.5) == 7);
+  at(1.6, 4);
+  CHECK(lately(1.9) == 11);
+  CHECK(lately(2.0) == 4);
+  CHECK(lately(3.0) == 0);
+  // Nothing happens for so long that marks of old come by again.
+  CHECK(lately(5.0) == 0);
+  at(5.5, 3);
+  CHECK(lately(5.9) == 3);
+  at(6.5, 1);
+  at(5.9, 1);  // looked at the clock, and was held up
+  CHECK(lately(6.9) == 5);
+  // The lower half of the count overflows.
+  kew::detail::second_marks late;
+  late.note(5 * second, 0xffff'fffe);
+  CHECK(late.since_the_last(5 * second, 0x1'0000'0003) == 5);
+}
+
 TEST_CASE("what is still inside counts for the mean length", "[metered_ring]") {
   kew::metered_ring<int, kew::spsc_ring> ring(8);
   REQUIRE(ring.try_push(1));

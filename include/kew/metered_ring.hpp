@@ -7,7 +7,7 @@
 // Not        where an operation may not read the clock: each push and each pop does, and that costs more than the
 //            ring itself.
 // Threads    as the ring below; metrics: anyone.
-// Progress   as the ring below. metrics() never makes a push or a pop wait.
+// Progress   as the ring below. metrics() waits for nobody, and makes nobody wait.
 // Ordering   as the ring below.
 // Source     detail/histogram.hpp for the percentiles; the mean length is the time that all messages together have
 //            spent inside, divided by the time that has passed.
@@ -36,31 +36,60 @@ namespace kew::inline KEW_NAMESPACE {
 
 namespace detail {
 
-/// Spreads threads over shards.
-inline std::size_t thread_number() noexcept {
-  static atomic<std::size_t> next{0};
-  thread_local const std::size_t mine = next.fetch_add(1, relaxed);
-  return mine;
-}
-
-/// A count that one thread raises, or many.
+/// Raises a count that one thread raises, or many. Returns what it was.
 template <cardinality Threads>
-void raise(atomic<std::uint64_t>& count, std::uint64_t by) noexcept {
-  if constexpr (Threads == cardinality::one)
-    count.store(count.load(relaxed) + by, relaxed);
-  else
-    count.fetch_add(by, relaxed);
+std::uint64_t raise(atomic<std::uint64_t>& count, std::uint64_t by) noexcept {
+  if constexpr (Threads == cardinality::one) {
+    const std::uint64_t before = count.load(relaxed);
+    count.store(before + by, relaxed);
+    return before;
+  } else {
+    return count.fetch_add(by, relaxed);
+  }
 }
 
-/// A maximum over all threads.
+/// Raises a maximum, or anything that only grows, to `value`, if it is lower.
 inline void raise_to(atomic<std::uint64_t>& highest, std::uint64_t value) noexcept {
   std::uint64_t before = highest.load(relaxed);
   while (before < value && !highest.compare_exchange_weak(before, value, relaxed, relaxed)) {
   }
 }
 
+/// Where a count stood when a second began, for as long as that is of interest.
+class second_marks {
+ public:
+  static constexpr std::uint64_t second = 1'000'000'000;  // in nanoseconds
+
+  /// At every change of the count; `before` is what it was.
+  void note(std::uint64_t now, std::uint64_t before) noexcept {
+    atomic<std::uint64_t>& mark = mark_of(now / second);
+    const std::uint64_t mine = now / second << 32;
+    // Whoever comes first in a second, marks it. Later seconds are greater numbers.
+    if (mark.load(relaxed) < mine) raise_to(mark, mine | (before & lower_half));
+  }
+
+  /// How much of the count is of the second that `now` is in and of the one before.
+  std::uint64_t since_the_last(std::uint64_t now, std::uint64_t count) const noexcept {
+    const std::uint64_t current = now / second;
+    for (std::uint64_t each = current - std::min<std::uint64_t>(current, 1); each <= current; ++each) {
+      const std::uint64_t mark = mark_of(each).load(relaxed);
+      if (mark >> 32 == each) return (count - mark) & lower_half;
+    }
+    return 0;
+  }
+
+ private:
+  static constexpr std::uint64_t lower_half = 0xffff'ffff;  // of a mark: the count; the upper half is the second
+
+  atomic<std::uint64_t>& mark_of(std::uint64_t number) noexcept { return marks_[number % marks_.size()]; }
+  const atomic<std::uint64_t>& mark_of(std::uint64_t number) const noexcept { return marks_[number % marks_.size()]; }
+
+  // Two more than are of interest, so that who looks late still finds them.
+  std::array<atomic<std::uint64_t>, 4> marks_{};
+};
+
 /// What the threads of one side have counted: each in a shard that it shares with few, so that counting adds no
-/// line that all of them fight for.
+/// line that all of them fight for. Every access is relaxed, because no figure says anything about an element.
 template <cardinality Threads, class Shard>
 class shards {
  public:
@@ -86,7 +115,7 @@ class shards {
   auto end() const noexcept { return shards_.end(); }
 
  private:
-  std::array<Shard, Threads == cardinality::one ? 1 : 8> shards_{};
+  std::array<Shard, Threads == cardinality::one ? 1 : most_shards> shards_{};
 };
 
 struct alignas(cache_line) push_shard {
@@ -94,6 +123,7 @@ struct alignas(cache_line) push_shard {
   atomic<std::uint64_t> refused{0};
   atomic<std::uint64_t> instants{0};  // the sum of the times of all pushes, modulo 2^64
   atomic<std::uint64_t> highest_length{0};
+  atomic<std::uint64_t> next_look{0};  // at how many pushed the length is looked at again
 };
 
 struct alignas(cache_line) pop_shard {
@@ -101,46 +131,8 @@ struct alignas(cache_line) pop_shard {
   atomic<std::uint64_t> instants{0};  // the sum of the times of all pops, modulo 2^64
   atomic<std::uint64_t> waited{0};
   atomic<std::uint64_t> longest_wait{0};
+  second_marks seconds;
   std::array<atomic<std::uint64_t>, histogram_scale::buckets> waits{};
-};
-
-/// How many messages had been popped at the last two full seconds at which one was.
-class recent_pops {
- public:
-  bool due(std::uint64_t now) const noexcept { return now >= next_.load(relaxed); }
-
-  void mark(std::uint64_t now, std::uint64_t popped) noexcept {
-    if (busy_.exchange(true, acquire)) return;  // Edge "mark"; a reader or another popper is here: the next pop will do
-    if (due(now)) {
-      older_ = newer_;
-      newer_ = {now, popped};
-      next_.store(now + window, relaxed);
-    }
-    busy_.store(false, release);  // Edge "mark"
-  }
-
-  /// Messages a second.
-  double rate(std::uint64_t now, std::uint64_t popped) const noexcept {
-    while (busy_.exchange(true, acquire)) cpu_relax();  // Edge "mark"
-    const instant older = older_, newer = newer_;
-    busy_.store(false, release);  // Edge "mark"
-    // A pop more than a window after the newer mark would have set another.
-    if (now >= newer.at + 2 * window && newer.at > 0) return 0;
-    const instant since = now >= newer.at + window ? newer : older;
-    return now > since.at ? static_cast<double>(popped - std::min(popped, since.popped)) * 1e9 / static_cast<double>(now - since.at) : 0;
-  }
-
- private:
-  static constexpr std::uint64_t window = 1'000'000'000;
-  struct instant {
-    std::uint64_t at = 0;
-    std::uint64_t popped = 0;
-  };
-
-  atomic<std::uint64_t> next_{window};
-  mutable atomic<bool> busy_{false};
-  instant older_;
-  instant newer_;
 };
 
 }  // namespace detail
@@ -274,7 +266,7 @@ class metered_ring {
     m.elapsed = nanoseconds(now);
     if (now > 0) {
       m.throughput = static_cast<double>(m.popped) * 1e9 / static_cast<double>(now);
-      m.recent_throughput = recent_.rate(now, m.popped);
+      m.recent_throughput = recent_throughput(now);
       // Those that are out have spent their pop's time less their push's; the others, until now, now less theirs.
       const auto spent = static_cast<std::int64_t>(pop_instants - push_instants + (m.pushed - m.popped) * now);
       m.mean_length = std::clamp(static_cast<double>(spent) / static_cast<double>(now), 0.0, static_cast<double>(m.capacity));
@@ -343,28 +335,44 @@ class metered_ring {
     detail::push_shard& mine = pushes_.mine();
     if (refused > 0) detail::raise<producers>(mine.refused, refused);
     if (pushed == 0) return;
-    detail::raise<producers>(mine.pushed, pushed);
+    const std::uint64_t all = detail::raise<producers>(mine.pushed, pushed) + pushed;
     detail::raise<producers>(mine.instants, pushed * at);
-    detail::raise_to(mine.highest_length, ring_.size_approx());
+
+    // A look at the length takes the consumers' line from them, so there is none where it can find no new maximum.
+    if (all < mine.next_look.load(detail::relaxed)) return;
+    const std::size_t length = ring_.size_approx();
+    detail::raise_to(mine.highest_length, std::max<std::size_t>(length, 1));  // It may be out again by now, but was inside.
+    const std::uint64_t highest = mine.highest_length.load(detail::relaxed);
+    if (highest == capacity())
+      mine.next_look.store(UINT64_MAX, detail::relaxed);
+    else if constexpr (producers == cardinality::one)
+      mine.next_look.store(all + (highest - length) + 1, detail::relaxed);
   }
 
   void note_pop(std::uint64_t pushed_at, std::uint64_t popped_at) noexcept {
     // A batch reads the clock once, before its last messages may have been pushed.
     const std::uint64_t waited = popped_at - std::min(popped_at, pushed_at);
     detail::pop_shard& mine = pops_.mine();
-    detail::raise<consumers>(mine.popped, 1);
+    const std::uint64_t before = detail::raise<consumers>(mine.popped, 1);
     detail::raise<consumers>(mine.instants, pushed_at + waited);
     detail::raise<consumers>(mine.waited, waited);
     detail::raise<consumers>(mine.waits[detail::histogram_scale::bucket_of(waited)], 1);
     detail::raise_to(mine.longest_wait, waited);
-    if (recent_.due(popped_at)) recent_.mark(popped_at, pops_.sum(&detail::pop_shard::popped));
+    mine.seconds.note(popped_at, before);
+  }
+
+  /// Messages popped a second, in this second and the one before.
+  double recent_throughput(std::uint64_t now) const noexcept {
+    constexpr std::uint64_t second = detail::second_marks::second;
+    std::uint64_t popped = 0;
+    for (const detail::pop_shard& shard : pops_) popped += shard.seconds.since_the_last(now, shard.popped.load(detail::relaxed));
+    return static_cast<double>(popped) * second / static_cast<double>(now < second ? now : second + now % second);
   }
 
   const detail::time_point start_ = detail::now();
   inner_ring ring_;
   detail::shards<producers, detail::push_shard> pushes_;
   detail::shards<consumers, detail::pop_shard> pops_;
-  detail::recent_pops recent_;
 };
 
 }  // namespace kew::inline KEW_NAMESPACE

@@ -53,6 +53,12 @@ int history::repeat(int index, int value) {
 
 void history::forget(int index) { events_[index].counts = false; }
 
+int history::successes(kind what) const {
+  return static_cast<int>(std::count_if(events_, events_ + count_, [what](const event& each) {
+    return each.what == what && each.counts && each.how == outcome::success;
+  }));
+}
+
 bool history::precedes(const event& a, const event& b) const {
   if (a.thread == b.thread) return &a < &b;
   if (order_ == precedence::real_time) return a.ended < b.begun;

@@ -47,6 +47,9 @@ class history {
   /// Forgets an operation that has no say: one that threw, or was given up.
   void forget(int event);
 
+  /// How many values went in, or came out.
+  int successes(kind what) const;
+
   /// Fails the scenario unless some order of the operations explains all outcomes. Values are unique.
   void judge() const;
 

@@ -45,6 +45,7 @@ std::vector<scenario> of_slot_rings();
 std::vector<scenario> of_parking();
 std::vector<scenario> of_blocking_queue();
 std::vector<scenario> of_channel();
+std::vector<scenario> of_metered_ring();
 
 std::vector<scenario> all_scenarios();
 

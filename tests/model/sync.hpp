@@ -152,6 +152,12 @@ class hint {
   void set(T) noexcept {}
 };
 
+/// So few that a metered_ring has room in an execution, and that three threads share two shards.
+inline constexpr int histogram_divisions_log2 = 0;
+inline constexpr int histogram_largest_log2 = 1;
+inline constexpr std::size_t most_shards = 2;
+inline std::size_t thread_number() noexcept { return static_cast<std::size_t>(::explorer::this_thread()); }
+
 inline void cpu_relax(::explorer::site where = ::explorer::site::current()) noexcept {
   ::explorer::engine::relax(where);
 }

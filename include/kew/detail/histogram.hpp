@@ -15,9 +15,9 @@
 namespace kew::inline KEW_NAMESPACE::detail {
 
 class histogram_scale {
-  static constexpr int divisions_log2 = 5;
+  static constexpr int divisions_log2 = histogram_divisions_log2;
   static constexpr std::uint64_t divisions = 1 << divisions_log2;
-  static constexpr int largest_log2 = 45;  // in nanoseconds: almost ten hours
+  static constexpr int largest_log2 = histogram_largest_log2;
 
  public:
   static constexpr std::size_t buckets = (largest_log2 - divisions_log2 + 1) * divisions;

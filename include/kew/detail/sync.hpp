@@ -19,6 +19,7 @@
 #else
 
 #include <atomic>
+#include <cstddef>
 
 #ifdef KEW_FUTEX_LINUX
 #include <linux/membarrier.h>
@@ -49,6 +50,19 @@ class hint {
  private:
   atomic<T> value_{};
 };
+
+// ---- How finely a metered_ring counts ------------------------------------------------------------
+
+inline constexpr int histogram_divisions_log2 = 5;  // of each power of two
+inline constexpr int histogram_largest_log2 = 45;   // in nanoseconds: almost ten hours
+inline constexpr std::size_t most_shards = 8;       // over which threads are spread by their number
+
+/// Threads count from 0, in the order in which they first ask.
+inline std::size_t thread_number() noexcept {
+  static atomic<std::size_t> next{0};
+  thread_local const std::size_t mine = next.fetch_add(1, relaxed);
+  return mine;
+}
 
 // ---- An asymmetric fence ------------------------------------------------------------------------
 //
