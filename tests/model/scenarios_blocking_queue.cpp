@@ -172,6 +172,8 @@ void add_many_producers(std::vector<scenario>& all, const char* name) {
   adder<Ring, Wait> to{all, name};
   to.template add<1, 0, does<wait_push, wait_push>, does<wait_push>, does<wait_pop, wait_pop, wait_pop>>("two push and one pops");
   to.template add<1, 1, does<wait_push>, does<wait_push>, does<close, pop_all>>("two push against close");
+  to.template add<1, 1, does<close>, does<wait_push>, does<wait_push>>("nothing but close wakes two that push");
+  to.template add<2, 2, does<pop_two>, does<wait_push>, does<wait_push>>("a batch out wakes two");
   to.template add<1, 1, does<wait_push>, does<timed_push>, does<wait_pop, wait_pop>>("a timed push beside a push");
   to.template add<1, 1, does<wait_emplace_in_vain>, does<wait_push>, does<wait_pop, wait_pop>>("a constructor that throws beside a push");
   to.template add<1, 0, does<push_move, push_move>, does<push_copy, close>, pop_all>("two try_push, close and pop all");
@@ -182,7 +184,9 @@ void add_many_consumers(std::vector<scenario>& all, const char* name) {
   adder<Ring, Wait> to{all, name};
   to.template add<1, 0, does<wait_push, wait_push, wait_push>, does<wait_pop, wait_pop>, does<wait_pop>>("one pushes and two pop");
   to.template add<2, 0, does<wait_push, wait_push, wait_push, close>, pop_all, pop_all>("one pushes and closes, two pop all");
+  to.template add<2, 0, does<push_two>, does<wait_pop>, does<wait_pop>>("a batch wakes two");
   to.template add<1, 0, does<wait_push, wait_push>, does<timed_pop>, does<wait_pop>>("a timed pop beside a pop");
+  to.template add<1, 0, does<close>, does<wait_pop>, does<wait_pop>>("nothing but close wakes two");
   to.template add<1, 0, does<push_move, close>, does<wait_pop>, does<wait_pop>>("close wakes two");
   to.template add<2, 0, does<wait_push_three, close>, pop_all_by_twos, pop_all_by_twos>("batches in, batches out by two");
 }

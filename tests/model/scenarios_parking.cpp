@@ -147,6 +147,17 @@ void one_of_two_changes_its_mind() {
       },
       [&] { box.take(); });
 }
+/// Whoever finds a token without having been woken for it leaves the permit to the one that was woken, who may go away and
+/// then has to pass it on.
+void one_of_three_changes_its_mind() {
+  tokens box;
+  together(
+      [&] {
+        box.put();
+        box.put();
+      },
+      [&] { box.take(); }, [&] { box.change_of_mind(); }, [&] { box.take(); });
+}
 
 /// A condition that everybody waits for, as the closing of a queue is.
 class gate {
@@ -239,6 +250,7 @@ std::vector<scenario> of_parking() {
       {"parking: two notify one", two_notify_one, 3, wide, far},
       {"parking: one changes its mind", one_changes_its_mind, 3, wide, far},
       {"parking: one of two changes its mind", one_of_two_changes_its_mind, 3, wide, farthest},
+      {"parking: one of three changes its mind", one_of_three_changes_its_mind, 4, wide, farthest},
       {"parking: a timed wait", timed_alone, 2, two},
       {"parking: timed waits again and again", timed_twice, 2, two},
       {"parking: a timed wait beside an untimed one", timed_and_untimed, 4, wide, farthest},
