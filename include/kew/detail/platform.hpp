@@ -104,6 +104,7 @@ inline void prefetch_for_writing(std::uintptr_t address) noexcept {
 #if defined(__x86_64__)
   // The builtin would fetch for reading, unless every processor of the target is known to have this instruction; those
   // that have not do nothing.
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): an address beyond an array is a number, not a pointer
   asm volatile("prefetchw %0" : : "m"(*reinterpret_cast<const char*>(address)));
 #elif defined(__GNUC__)
   __builtin_prefetch(reinterpret_cast<const void*>(address), 1);
