@@ -62,7 +62,7 @@ class second_marks {
 
   /// At every change of the count; `before` is what it was.
   void note(std::uint64_t now, std::uint64_t before) noexcept {
-    atomic<std::uint64_t>& mark = mark_of(now / second);
+    atomic<std::uint64_t>& mark = marks_[place_of(now / second)];
     const std::uint64_t mine = now / second << 32;
     // Whoever comes first in a second, marks it. Later seconds are greater numbers.
     if (mark.load(relaxed) < mine) raise_to(mark, mine | (before & lower_half));
@@ -72,7 +72,7 @@ class second_marks {
   std::uint64_t since_the_last(std::uint64_t now, std::uint64_t count) const noexcept {
     const std::uint64_t current = now / second;
     for (std::uint64_t each = current - std::min<std::uint64_t>(current, 1); each <= current; ++each) {
-      const std::uint64_t mark = mark_of(each).load(relaxed);
+      const std::uint64_t mark = marks_[place_of(each)].load(relaxed);
       if (mark >> 32 == each) return (count - mark) & lower_half;
     }
     return 0;
@@ -81,11 +81,10 @@ class second_marks {
  private:
   static constexpr std::uint64_t lower_half = 0xffff'ffff;  // of a mark: the count; the upper half is the second
 
-  atomic<std::uint64_t>& mark_of(std::uint64_t number) noexcept { return marks_[number % marks_.size()]; }
-  const atomic<std::uint64_t>& mark_of(std::uint64_t number) const noexcept { return marks_[number % marks_.size()]; }
+  static constexpr std::size_t marks = 4;  // two more than are of interest, so that who looks late still finds them
+  static std::size_t place_of(std::uint64_t number) noexcept { return static_cast<std::size_t>(number % marks); }
 
-  // Two more than are of interest, so that who looks late still finds them.
-  std::array<atomic<std::uint64_t>, 4> marks_{};
+  std::array<atomic<std::uint64_t>, marks> marks_{};
 };
 
 /// What the threads of one side have counted: each in a shard that it shares with few, so that counting adds no
