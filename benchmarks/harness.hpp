@@ -134,9 +134,10 @@ std::uint64_t number_of(const T& item) {
 // ---- Waiting -------------------------------------------------------------------------------------
 
 /// How everybody waits who has no waiting of his own: 64 tries with a pause instruction between them, about as long as
-/// a few messages take from core to core, and then yields, so that more threads than cores get on as well.
+/// a few messages take from core to core, and then yields, so that more threads than cores get on as well. This and
+/// what calls it is inlined whatever the compiler thinks of it: among so many contenders it gives up at some of them.
 template <class Attempt>
-void poll(const Attempt& attempt) {
+[[gnu::always_inline]] inline void poll(const Attempt& attempt) {
   for (int tries = 0; !attempt(); ++tries) {
     if (tries < 64) kew::detail::cpu_relax();
     else kew::detail::yield(), tries = 64;
@@ -144,14 +145,14 @@ void poll(const Attempt& attempt) {
 }
 
 template <class Producer, class T>
-void send(Producer& to, T& item) {
+[[gnu::always_inline]] inline void send(Producer& to, T& item) {
   if constexpr (requires { to.push(item); }) to.push(item);
   else poll([&] { return to.try_push(item); });
 }
 
 /// False when the stream has ended. `ended`: every push is done.
 template <class Consumer, class T>
-bool receive(Consumer& from, T& item, const std::atomic<bool>& ended) {
+[[gnu::always_inline]] inline bool receive(Consumer& from, T& item, const std::atomic<bool>& ended) {
   if constexpr (requires { from.pop(item); }) {
     return from.pop(item) && number_of(item) != end_of_stream;
   } else {
