@@ -103,11 +103,9 @@ class basic_spsc_ring {
   status try_emplace(A&&... arguments) noexcept(std::is_nothrow_constructible_v<T, A...>) {
     const solo::turn turn(producing_, one_producer);
     const Index position = pushed_.load(relaxed);
-    if (position == push_limit_ && position == refresh_push_limit()) return status::full;
-    T* const slot = at(position);
+    if (!find_room(position)) return status::full;
     const Index next = positions_.next(position);
-    fetch_ahead(position, slot);
-    std::construct_at(slot, std::forward<A>(arguments)...);
+    std::construct_at(at(position), std::forward<A>(arguments)...);
     publish(next);
     return status::success;
   }
@@ -136,7 +134,7 @@ class basic_spsc_ring {
   result<T> try_pop() noexcept(std::is_nothrow_move_constructible_v<T>) {
     const solo::turn turn(consuming_, one_consumer);
     const Index position = popped_.load(relaxed);
-    if (position == pop_limit_ && position == refresh_pop_limit()) return status::empty;
+    if (!find_item(position)) return status::empty;
     const front_release released{*this, at(position), positions_.next(position)};
     return result<T>(std::in_place, std::move(*released.front));
   }
@@ -150,7 +148,7 @@ class basic_spsc_ring {
   status try_consume(F&& f) noexcept(std::is_nothrow_invocable_v<F, T&>) {
     const solo::turn turn(consuming_, one_consumer);
     const Index position = popped_.load(relaxed);
-    if (position == pop_limit_ && position == refresh_pop_limit()) return status::empty;
+    if (!find_item(position)) return status::empty;
     const front_release released{*this, at(position), positions_.next(position)};
     std::forward<F>(f)(*released.front);
     return status::success;
@@ -228,6 +226,7 @@ class basic_spsc_ring {
   };
 
   T* at(Index position) noexcept { return slots_.data() + positions_.index(position); }
+  std::uintptr_t address_of(Index position) noexcept { return reinterpret_cast<std::uintptr_t>(at(position)); }
 
   slot_spans<T> spans(Index position, std::size_t n) noexcept {
     const std::size_t to_end = capacity() - positions_.index(position);
@@ -242,12 +241,26 @@ class basic_spsc_ring {
     popped_.store(position, release);  // Edge "slot": hands the slots up to here, empty, to the producer.
   }
 
-  /// Stores wait in line for their cache lines. Those of a stream would wait for one after the other; so the lines are
-  /// asked for in time, but not before the consumer has done with them.
-  void fetch_ahead(Index position, const T* slot) noexcept {
-    constexpr std::size_t distance = 8 * cache_line;
-    if (static_cast<Index>(push_limit_ - position) > distance / sizeof(T))
-      prefetch_for_writing(reinterpret_cast<std::uintptr_t>(slot) + distance);
+  /// Whether the slot at `position` is free.
+  bool find_room(Index position) noexcept {
+    const auto known = static_cast<Index>(push_limit_ - position);
+    // Stores wait in line for their cache lines. Those of a stream would wait for one after the other; so the lines are
+    // asked for in time, but not before the consumer has done with them.
+    if (known > lookahead / sizeof(T)) [[likely]] {
+      prefetch_for_writing(address_of(position) + lookahead);
+      return true;
+    }
+    return known > 0 || refresh_push_limit() != position;
+  }
+  /// Whether the slot at `position` is filled.
+  bool find_item(Index position) noexcept {
+    const auto known = static_cast<Index>(pop_limit_ - position);
+    // Nor does a load wait for its line where it was asked for in time, whatever the caller does between two of them.
+    if (known > lookahead / sizeof(T)) [[likely]] {
+      prefetch_for_reading(address_of(position) + lookahead);
+      return true;
+    }
+    return known > 0 || refresh_pop_limit() != position;
   }
 
   Index refresh_push_limit() noexcept {
@@ -279,6 +292,8 @@ class basic_spsc_ring {
       "kew::spsc_ring: a second thread pushes while a push is under way; this ring allows one producer\n";
   static constexpr const char* one_consumer =
       "kew::spsc_ring: a second thread pops while a pop is under way; this ring allows one consumer\n";
+
+  static constexpr std::size_t lookahead = 8 * cache_line;  // in bytes; measured
 
   // Measured. In a small ring the other side would come to its end and wait.
   static constexpr unsigned few = 256;

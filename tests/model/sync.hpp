@@ -142,6 +142,7 @@ using time_point = clock::time_point;
 inline constexpr time_point never = time_point::max();
 inline time_point now() noexcept { return clock::now(); }
 
+inline void prefetch_for_reading(std::uintptr_t) noexcept {}
 inline void prefetch_for_writing(std::uintptr_t) noexcept {}
 
 /// Always the first value. What a hint can change is how often somebody looks, and when: the explorer chooses that anyway.

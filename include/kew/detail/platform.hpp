@@ -99,12 +99,22 @@ inline void cpu_relax() noexcept {
 #endif
 }
 
+/// Asks for the line of an address, to be read soon. The address need not be valid.
+inline void prefetch_for_reading(std::uintptr_t address) noexcept {
+#if defined(__GNUC__)
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): an address beyond an array is a number, not a pointer
+  __builtin_prefetch(reinterpret_cast<const void*>(address));
+#else
+  static_cast<void>(address);
+#endif
+}
+
 /// Asks for the line of an address, to be written soon. The address need not be valid.
 inline void prefetch_for_writing(std::uintptr_t address) noexcept {
 #if defined(__x86_64__)
   // The builtin would fetch for reading, unless every processor of the target is known to have this instruction; those
   // that have not do nothing.
-  // NOLINTNEXTLINE(performance-no-int-to-ptr): an address beyond an array is a number, not a pointer
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): as above
   asm volatile("prefetchw %0" : : "m"(*reinterpret_cast<const char*>(address)));
 #elif defined(__GNUC__)
   __builtin_prefetch(reinterpret_cast<const void*>(address), 1);
