@@ -297,19 +297,19 @@ class blocking_queue {
     if constexpr (Wait::parks) place.notify(n);
   }
 
+  // Attempts are passed on by value, and the wait is out of line: what succeeds at once then keeps nothing in memory and
+  // saves no registers for it.
   template <class Limit, class Attempt>
-  status push_within(const Limit& limit, const Attempt& attempt) {
-    const auto look = [&] { return try_push_with(attempt); };
-    const status outcome = look();
+  status push_within(const Limit& limit, Attempt attempt) {
+    const status outcome = try_push_with(attempt);
     if (ends_wait(outcome)) [[likely]] return outcome;
-    return wait_for(room_, status::full, limit, look);
+    return wait_for(room_, status::full, limit, [this, attempt] { return try_push_with(attempt); });
   }
   template <class Limit, class Attempt>
-  auto pop_within(const Limit& limit, const Attempt& attempt) {
-    const auto look = [&] { return try_pop_with(attempt); };
-    auto outcome = look();
+  auto pop_within(const Limit& limit, Attempt attempt) {
+    auto outcome = try_pop_with(attempt);
     if (ends_wait(outcome)) [[likely]] return outcome;
-    return wait_for(items_, status::empty, limit, look);
+    return wait_for(items_, status::empty, limit, [this, attempt] { return try_pop_with(attempt); });
   }
 
   template <class Outcome>
@@ -320,7 +320,7 @@ class blocking_queue {
   /// Looks again and again, and sleeps at `place` in between as the policy says. `unmet` is what a look
   /// finds as long as there is nothing to be had: full or empty.
   template <class Limit, class Look>
-  static auto wait_for(detail::parking_place& place, status unmet, const Limit& limit, const Look& look) -> decltype(look()) {
+  [[gnu::noinline]] static auto wait_for(detail::parking_place& place, status unmet, Limit limit, Look look) -> decltype(look()) {
     typename Limit::watch watch(limit, place);
     Wait policy;
     detail::transient_wait transient;

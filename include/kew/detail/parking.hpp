@@ -95,7 +95,7 @@ class alignas(cache_line) parking_place {
   static constexpr std::uint32_t sleepers(std::uint64_t word) noexcept { return static_cast<std::uint32_t>(word); }
   static constexpr std::uint32_t permits(std::uint64_t word) noexcept { return static_cast<std::uint32_t>(word >> 32); }
 
-  void wake(std::uint64_t word, std::size_t n) noexcept {
+  [[gnu::noinline]] void wake(std::uint64_t word, std::size_t n) noexcept {
     while (sleepers(word) > 0) {
       const auto woken = static_cast<std::uint32_t>(std::min<std::size_t>({n, sleepers(word), INT_MAX}));
       // Edge "park": passes on what this thread has done.
