@@ -7,6 +7,7 @@
 
 #include <kew/blocking_queue.hpp>
 #include <kew/channel.hpp>
+#include <kew/metered_ring.hpp>
 
 #include <algorithm>
 #include <cstdio>
@@ -150,6 +151,19 @@ void push_beside_a_stopped_construction() {
   finish(ring);
 }
 
+// ---- metered_ring ----------------------------------------------------------------------------------------------
+
+void calls_beside_a_reader() {
+  kew::metered_ring<probe, kew::mpmc_ring> ring(1);
+  together(
+      [&] {
+        static_cast<void>(ring.try_push(probe(1)));
+        static_cast<void>(ring.try_pop());
+      },
+      [&] { static_cast<void>(ring.metrics()); });
+  finish(ring);
+}
+
 // ---- blocking_queue --------------------------------------------------------------------------------------------
 
 template <class Ring>
@@ -252,6 +266,9 @@ constexpr statement statements[] = {
     {"mpmc_ring: a stopped push keeps pushes busy a lap later", promise::can_wait_for_ever, push_a_lap_after_a_stopped_push<mpmc>, 1},
     {"mpsc_ring: a stopped construction that may throw keeps pushes busy", promise::can_wait_for_ever, push_beside_a_stopped_construction<mpsc>, 1},
     {"mpmc_ring: a stopped construction that may throw keeps pushes busy", promise::can_wait_for_ever, push_beside_a_stopped_construction<mpmc>, 1},
+
+    {"metered_ring: metrics() waits for nobody", promise::returns, calls_beside_a_reader, 1},
+    {"metered_ring: nobody waits for metrics()", promise::returns, calls_beside_a_reader, 2},
 
     {"blocking_queue over spsc: try_ calls and close return beside a stopped pop", promise::returns, try_calls_beside_a_stopped_waiter<spsc>, 1},
     {"blocking_queue over mpmc: try_ calls and close return beside a stopped pop", promise::returns, try_calls_beside_a_stopped_waiter<mpmc>, 1},

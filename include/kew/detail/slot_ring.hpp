@@ -162,8 +162,7 @@ class slot_ring {
   status try_push(const T& value) noexcept(std::is_nothrow_copy_constructible_v<T>) {
     if constexpr (many_push && !std::is_nothrow_copy_constructible_v<T> && std::is_nothrow_move_constructible_v<T>) {
       // Copied aside, so that no other producer has to wait for it; but not where there is no room anyway.
-      Index position = pushed_.position();
-      if (const status room = find_room(position); !room) return room;
+      if (const finding room = find_room(pushed_.position()); !room.answer) return room.answer;
       return try_emplace(T(value));
     } else {
       return try_emplace(value);
@@ -178,7 +177,9 @@ class slot_ring {
     [[maybe_unused]] const push_turn turn(producing_, one_producer);
     Index position = pushed_.position();
     for (;;) {
-      if (const status room = find_room(position); !room) return room;
+      const finding room = find_room(position);
+      if (!room.answer) return room.answer;
+      position = room.position;
       slot& here = at(position);
       if constexpr (!many_push) {
         construct(here, std::forward<A>(arguments)...);
@@ -211,7 +212,9 @@ class slot_ring {
     [[maybe_unused]] const push_turn turn(producing_, one_producer);
     Index position = pushed_.position();
     for (;;) {
-      if (!find_room(position)) return 0;
+      const finding room = find_room(position);
+      if (!room.answer) return 0;
+      position = room.position;
       const std::size_t run = run_of(position, n, 0);
       if constexpr (!many_push) {
         build(position, first, run);
@@ -238,10 +241,10 @@ class slot_ring {
   /// lost and the next one is at the front.
   result<T> try_pop() noexcept(std::is_nothrow_move_constructible_v<T>) {
     [[maybe_unused]] const pop_turn turn(consuming_, one_consumer);
-    Index position = popped_.position();
-    if (const status item = claim_item(position); !item) return item;
-    const slot_release released{*this, at(position), position};
-    return result<T>(std::in_place, std::move(at(position).element));
+    const finding item = claim_item();
+    if (!item.answer) return item.answer;
+    const slot_release released{*this, at(item.position), item.position};
+    return result<T>(std::in_place, std::move(released.here.element));
   }
   /// The same, by assignment to `out`.
   status try_pop(T& out) noexcept(std::is_nothrow_move_assignable_v<T>) {
@@ -253,10 +256,10 @@ class slot_ring {
   template <class F>
   status try_consume(F&& f) noexcept(std::is_nothrow_invocable_v<F, T&>) {
     [[maybe_unused]] const pop_turn turn(consuming_, one_consumer);
-    Index position = popped_.position();
-    if (const status item = claim_item(position); !item) return item;
-    const slot_release released{*this, at(position), position};
-    std::forward<F>(f)(at(position).element);
+    const finding item = claim_item();
+    if (!item.answer) return item.answer;
+    const slot_release released{*this, at(item.position), item.position};
+    std::forward<F>(f)(released.here.element);
     return status::success;
   }
 
@@ -274,7 +277,9 @@ class slot_ring {
       Index position = popped_.position();
       std::size_t run = 0;
       do {
-        if (n == 0 || !find_item(position)) return 0;
+        const finding item = find_item(position);
+        if (n == 0 || !item.answer) return 0;
+        position = item.position;
         run = run_of(position, n, positions_.filled());
       } while (!popped_.claim(position, positions_.next(position, run)));
       for (cursor from(*this, position); count < run; ++count, ++from) {
@@ -344,56 +349,74 @@ class slot_ring {
   Index first_position(before_overflow start) const noexcept { return flagged_positions<Index>(slots_.size()).before(start); }
   Index hold(Index position) const noexcept { return static_cast<Index>(position | positions_.held()); }
 
-  /// success: the slot at `position`, renewed if it had to be, is free.
-  status find_room(Index& position) noexcept {
+  /// success: the slot at that position is ready. Else the answer of the call.
+  struct finding {
+    Index position;
+    status answer;
+  };
+
+  /// A free slot, at `position` or, if other producers have moved on, later.
+  finding find_room(Index position) noexcept {
+    if (is_free(position)) [[likely]] return {position, status::success};
+    return look_again_for_room(position);
+  }
+  // Edge "slot": takes the slot that a consumer has emptied.
+  bool is_free(Index position) noexcept { return at(position).state.load(acquire) == position; }
+
+  // Out of line, so that what succeeds at once saves no registers for it.
+  [[gnu::noinline]] finding look_again_for_room(Index position) noexcept {
     for (bool stood_back = false;;) {
-      // Edge "slot": takes the slot that a consumer has emptied.
-      if (at(position).state.load(acquire) == position) [[likely]] return status::success;
       if constexpr (many_push) {
-        if ((position & positions_.sealed()) != 0) return status::closed;
-        if ((position & positions_.held()) != 0) return status::busy;
+        if ((position & positions_.sealed()) != 0) return {position, status::closed};
+        if ((position & positions_.held()) != 0) return {position, status::busy};
       }
-      if (!std::exchange(stood_back, true) && pushing_.stand_back(position)) continue;
-      // The consumers stand exactly one lap behind: so they did at the instant of this look, because the
-      // producers, at `position` before it, cannot have got past it.
-      if (many_pop && popped_.seen() == static_cast<Index>(position - positions_.lap())) return status::full;
-      if constexpr (many_push)
-        if (const Index now = pushed_.position(); now != position) {
-          position = now;
-          continue;
-        }
-      // A single consumer's pop takes place when it empties the slot; one of many has taken its position before.
-      return many_pop ? status::busy : status::full;
+      if (std::exchange(stood_back, true) || !pushing_.stand_back(position)) {
+        // The consumers stand exactly one lap behind: so they did at the instant of this look, because the
+        // producers, at `position` before it, cannot have got past it.
+        if (many_pop && popped_.seen() == static_cast<Index>(position - positions_.lap())) return {position, status::full};
+        // A single consumer's pop takes place when it empties the slot; one of many has taken its position before.
+        const Index now = many_push ? pushed_.position() : position;
+        if (now == position) return {position, many_pop ? status::busy : status::full};
+        position = now;
+      }
+      if (is_free(position)) return {position, status::success};
     }
   }
 
-  /// success: the slot at `position`, renewed if it had to be, is filled.
-  status find_item(Index& position) noexcept {
+  /// A filled slot, at `position` or, if other consumers have moved on, later.
+  finding find_item(Index position) noexcept {
+    if (is_filled(position)) [[likely]] return {position, status::success};
+    return look_again_for_item(position);
+  }
+  // Edge "item": takes the slot that a producer has filled.
+  bool is_filled(Index position) noexcept { return at(position).state.load(acquire) == (position | positions_.filled()); }
+
+  [[gnu::noinline]] finding look_again_for_item(Index position) noexcept {
     for (bool stood_back = false;;) {
-      // Edge "item": takes the slot that a producer has filled.
-      if (at(position).state.load(acquire) == (position | positions_.filled())) [[likely]] return status::success;
-      if (!std::exchange(stood_back, true) && popping_.stand_back(position)) continue;
-      if constexpr (many_push)
-        if (const Index pushed = pushed_.seen(); positions_.without_flags(pushed) == position) {
-          if ((pushed & positions_.sealed()) == 0) return status::empty;
-          // The last push was under way when the ring was sealed, and may still succeed.
-          return (pushed & positions_.held()) != 0 ? status::busy : status::closed;
-        }
-      if constexpr (many_pop)
-        if (const Index now = popped_.position(); now != position) {
-          position = now;
-          continue;
-        }
-      // A single producer's push takes place when it fills the slot; one of many has taken its position before.
-      return many_push ? status::busy : status::empty;
+      if (std::exchange(stood_back, true) || !popping_.stand_back(position)) {
+        if constexpr (many_push)
+          if (const Index pushed = pushed_.seen(); positions_.without_flags(pushed) == position) {
+            if ((pushed & positions_.sealed()) == 0) return {position, status::empty};
+            // The last push was under way when the ring was sealed, and may still succeed.
+            return {position, (pushed & positions_.held()) != 0 ? status::busy : status::closed};
+          }
+        // A single producer's push takes place when it fills the slot; one of many has taken its position before.
+        const Index now = many_pop ? popped_.position() : position;
+        if (now == position) return {position, many_push ? status::busy : status::empty};
+        position = now;
+      }
+      if (is_filled(position)) return {position, status::success};
     }
   }
 
-  status claim_item(Index& position) noexcept {
-    do {
-      if (const status item = find_item(position); !item) return item;
-    } while (!popped_.claim(position, positions_.next(position)));
-    return status::success;
+  finding claim_item() noexcept {
+    Index position = popped_.position();
+    for (;;) {
+      const finding found = find_item(position);
+      if (!found.answer) return found;
+      position = found.position;
+      if (popped_.claim(position, positions_.next(position))) return found;
+    }
   }
 
   /// How many slots from `position` on, up to `n`, are in the state of the first: free, or `filled`.
