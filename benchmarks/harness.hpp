@@ -133,14 +133,25 @@ std::uint64_t number_of(const T& item) {
 
 // ---- Waiting -------------------------------------------------------------------------------------
 
+/// Whether threads have to share cores.
+inline bool crowded = false;
+
 /// How everybody waits who has no waiting of his own: 64 tries with a pause instruction between them, about as long as
-/// a few messages take from core to core, and then yields, so that more threads than cores get on as well. This and
-/// what calls it is inlined whatever the compiler thinks of it: among so many contenders it gives up at some of them.
+/// a few messages take from core to core, and then yields. Where threads share cores, one yield, and then naps: whom the
+/// scheduler has put among those that he waits for would lose his turn with each yield. This and what calls it is inlined
+/// whatever the compiler thinks of it: among so many contenders it gives up at some of them.
 template <class Attempt>
 [[gnu::always_inline]] inline void poll(const Attempt& attempt) {
+  constexpr int patient = 64;
   for (int tries = 0; !attempt(); ++tries) {
-    if (tries < 64) kew::detail::cpu_relax();
-    else kew::detail::yield(), tries = 64;
+    if (tries < patient) {
+      kew::detail::cpu_relax();
+    } else if (tries == patient || !crowded) {
+      kew::detail::yield();
+    } else {
+      kew::detail::nap();
+      tries = patient;
+    }
   }
 }
 
@@ -252,6 +263,7 @@ struct signals {
 template <class Port, class Produce, class Consume>
 account run(Port& port, shape s, nanoseconds time, const Produce& produce, const Consume& consume) {
   using T = typename Port::value_type;
+  crowded = !has_core_for_each(s);
   account result{std::vector<tally>(static_cast<std::size_t>(s.producers)),
                  std::vector<tally>(static_cast<std::size_t>(s.consumers))};
   signals signal;
