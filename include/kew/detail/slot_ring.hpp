@@ -370,7 +370,7 @@ class slot_ring {
         if ((position & positions_.sealed()) != 0) return {position, status::closed};
         if ((position & positions_.held()) != 0) return {position, status::busy};
       }
-      if (std::exchange(stood_back, true) || !pushing_.stand_back(position)) {
+      if (std::exchange(stood_back, true) || !push_distance_.stand_back(position)) {
         // The consumers stand exactly one lap behind: so they did at the instant of this look, because the
         // producers, at `position` before it, cannot have got past it.
         if (many_pop && popped_.seen() == static_cast<Index>(position - positions_.lap())) return {position, status::full};
@@ -393,7 +393,7 @@ class slot_ring {
 
   [[gnu::noinline]] finding look_again_for_item(Index position) noexcept {
     for (bool stood_back = false;;) {
-      if (std::exchange(stood_back, true) || !popping_.stand_back(position)) {
+      if (std::exchange(stood_back, true) || !pop_distance_.stand_back(position)) {
         if constexpr (many_push)
           if (const Index pushed = pushed_.seen(); positions_.without_flags(pushed) == position) {
             if ((pushed & positions_.sealed()) == 0) return {position, status::empty};
@@ -520,8 +520,8 @@ class slot_ring {
   flagged_positions<Index> positions_;
   side_counter<Producers, Index> pushed_;
   side_counter<Consumers, Index> popped_;
-  distance pushing_{capacity()};
-  distance popping_{capacity()};
+  distance push_distance_{capacity()};
+  distance pop_distance_{capacity()};
   [[no_unique_address]] push_side producing_;
   [[no_unique_address]] pop_side consuming_;
 };
