@@ -1,5 +1,6 @@
 // Counts every call of operator new in this program: rings allocate when they are constructed and never again,
 // rings of fixed capacity not even then, and an allocation that fails leaves nothing behind.
+#include <chrono>
 #include <cstddef>
 #include <cstdlib>
 #include <memory>

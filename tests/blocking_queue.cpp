@@ -2,6 +2,7 @@
 // wait at once.
 #include <kew/blocking_queue.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstddef>

@@ -2,6 +2,7 @@
 // that are written and read in place.
 #include <kew/spsc_ring.hpp>
 
+#include <algorithm>
 #include <numeric>
 #include <span>
 

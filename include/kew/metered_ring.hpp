@@ -27,6 +27,7 @@
 
 #include <kew/concepts.hpp>
 #include <kew/detail/cache_line.hpp>
+#include <kew/detail/clock.hpp>
 #include <kew/detail/histogram.hpp>
 #include <kew/detail/sync.hpp>
 #include <kew/metrics.hpp>

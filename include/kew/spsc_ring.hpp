@@ -17,7 +17,6 @@
 //            keeps some distance (detail/pace.hpp): there a call may stand back for up to a few microseconds.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
@@ -28,6 +27,7 @@
 
 #include <kew/concepts.hpp>
 #include <kew/detail/cache_line.hpp>
+#include <kew/detail/least.hpp>
 #include <kew/detail/pace.hpp>
 #include <kew/detail/positions.hpp>
 #include <kew/detail/slots.hpp>
@@ -117,7 +117,7 @@ class basic_spsc_ring {
   std::size_t try_push_n(It first, std::size_t n) {
     const solo::turn turn(producing_, one_producer);
     const Index position = pushed_.load(relaxed);
-    n = std::min(n, room(position, n));
+    n = least(n, room(position, n));
     if (n == 0) return 0;
     const auto [ahead, wrapped] = spans(position, n);
     unfinished built([slot = ahead.data()](std::size_t i) { return slot + i; });
@@ -161,7 +161,7 @@ class basic_spsc_ring {
   std::size_t try_pop_n(Out out, std::size_t n) {
     const solo::turn turn(consuming_, one_consumer);
     const Index position = popped_.load(relaxed);
-    n = std::min(n, items(position, n));
+    n = least(n, items(position, n));
     const auto [ahead, wrapped] = spans(position, n);
     batch_release released{*this, position};
     for (const std::span<T> part : {ahead, wrapped})
@@ -182,7 +182,7 @@ class basic_spsc_ring {
                   "try_emplace or try_push_n for this one");
     const solo::turn turn(producing_, one_producer);
     const Index position = pushed_.load(relaxed);
-    return write_claim(*this, spans(position, std::min(n, room(position, n))));
+    return write_claim(*this, spans(position, least(n, room(position, n))));
   }
 
   /// The consumer's: up to `n` of the oldest elements, to be read in place. All of them stay until release(). No other
@@ -190,7 +190,7 @@ class basic_spsc_ring {
   read_claim try_peek(std::size_t n) noexcept {
     const solo::turn turn(consuming_, one_consumer);
     const Index position = popped_.load(relaxed);
-    return read_claim(*this, spans(position, std::min(n, items(position, n))));
+    return read_claim(*this, spans(position, least(n, items(position, n))));
   }
 
   /// How many elements fit. Any thread.
@@ -300,7 +300,7 @@ class basic_spsc_ring {
   static constexpr unsigned few = 256;
   static constexpr unsigned worth_it = 12;
   static constexpr unsigned most_pauses(std::size_t capacity) noexcept {
-    return static_cast<unsigned>(std::clamp<std::size_t>(capacity / 64, 16, 128));
+    return static_cast<unsigned>(greatest<std::size_t>(16, least<std::size_t>(128, capacity / 64)));
   }
 
   slots<T, Capacity, Allocator, most> slots_;

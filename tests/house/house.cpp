@@ -25,9 +25,11 @@ namespace fs = std::filesystem;
 /// The layers, lowest first. A header includes only what stands in a lower line.
 const std::vector<std::vector<std::string>> layers = {
     {"detail/platform.hpp"},
+    {"detail/clock.hpp"},
     {"detail/futex_linux.hpp", "detail/futex_windows.hpp", "detail/futex_apple.hpp", "detail/futex_portable.hpp"},
     {"detail/sync.hpp"},
-    {"detail/cache_line.hpp", "detail/pace.hpp", "detail/solo.hpp", "error.hpp"},
+    {"detail/cache_line.hpp", "detail/least.hpp", "detail/solo.hpp", "error.hpp"},
+    {"detail/pace.hpp"},
     {"status.hpp"},
     {"concepts.hpp"},
     {"detail/slots.hpp", "detail/positions.hpp", "detail/histogram.hpp", "metrics.hpp"},

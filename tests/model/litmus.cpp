@@ -3,6 +3,8 @@
 #include "model/probe.hpp"
 #include "model/sync.hpp"
 
+#include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <functional>

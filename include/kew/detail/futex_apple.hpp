@@ -4,6 +4,7 @@
 // Written after the documentation and compiled against a stub of it; it has not run on macOS.
 #pragma once
 
+#include <kew/detail/clock.hpp>
 #include <kew/detail/platform.hpp>
 
 #ifdef KEW_FUTEX_APPLE

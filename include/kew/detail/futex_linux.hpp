@@ -1,11 +1,11 @@
 // Sleeping on a word, on Linux: futex(2).
 #pragma once
 
+#include <kew/detail/clock.hpp>
 #include <kew/detail/platform.hpp>
 
 #ifdef KEW_FUTEX_LINUX
 
-#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstdint>
@@ -34,10 +34,12 @@ inline bool futex_wait(atomic<std::uint32_t>& word, std::uint32_t expected, time
   timespec at{};
   if (deadline != never) {
     // The futex refuses a time before the epoch of the clock.
-    const auto since = std::max(deadline.time_since_epoch(), clock::duration::zero());
+    constexpr auto epoch = clock::duration::zero();
+    const auto since = deadline.time_since_epoch() > epoch ? deadline.time_since_epoch() : epoch;
     const auto seconds = std::chrono::floor<std::chrono::seconds>(since);
     using count = decltype(at.tv_sec);
-    at.tv_sec = static_cast<count>(std::min<std::chrono::seconds::rep>(seconds.count(), std::numeric_limits<count>::max()));
+    constexpr std::chrono::seconds::rep most = std::numeric_limits<count>::max();
+    at.tv_sec = static_cast<count>(seconds.count() < most ? seconds.count() : most);
     at.tv_nsec = static_cast<decltype(at.tv_nsec)>(std::chrono::nanoseconds(since - seconds).count());
   }
   const long error = syscall(futex_call, &word, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, expected,

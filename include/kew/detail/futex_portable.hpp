@@ -1,6 +1,7 @@
 // Sleeping on a word, where there is no system call for it: a mutex and a condition variable.
 #pragma once
 
+#include <kew/detail/clock.hpp>
 #include <kew/detail/platform.hpp>
 
 #ifdef KEW_FUTEX_PORTABLE

@@ -2,6 +2,7 @@
 // library Synchronization.
 #pragma once
 
+#include <kew/detail/clock.hpp>
 #include <kew/detail/platform.hpp>
 
 #ifdef KEW_FUTEX_WINDOWS

@@ -9,6 +9,7 @@
 #include <stop_token>
 #endif
 
+#include <kew/detail/clock.hpp>
 #include <kew/detail/parking.hpp>
 #include <kew/detail/sync.hpp>
 #include <kew/status.hpp>

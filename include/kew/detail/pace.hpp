@@ -9,8 +9,8 @@
 //            here kept by whoever is faster, and only where it has closed up again and again.
 #pragma once
 
-#include <algorithm>
 
+#include <kew/detail/least.hpp>
 #include <kew/detail/sync.hpp>
 
 namespace kew::inline KEW_NAMESPACE::detail {
@@ -40,7 +40,7 @@ class pace {
 
   // Out of line, and what is above in it: all this happens in the middle of somebody's loop.
   [[gnu::noinline]] bool pause() noexcept {
-    const unsigned pauses = std::min(most_pauses_, static_cast<unsigned>(closeness_.get()) * 16);
+    const unsigned pauses = least(most_pauses_, static_cast<unsigned>(closeness_.get()) * 16);
     for (unsigned i = 0; i < pauses; ++i) cpu_relax();
     hoped_for_.set(worth_it_ * pauses / most_pauses_);
     return true;
@@ -50,10 +50,10 @@ class pace {
     if (count == 0) return closeness_.set(closeness > 0 ? closeness - 1 : closeness);
     const unsigned hoped_for = hoped_for_.get();
     if (hoped_for > 0) hoped_for_.set(0);
-    if (count == 1) closeness_.set(std::min(closeness, 0));
+    if (count == 1) closeness_.set(least(closeness, 0));
     // The other side is slow by itself, and standing back has only made its messages late. So not again for some time.
     else if (count < hoped_for) closeness_.set(not_worth_it);
-    else if (count < few_) closeness_.set(std::min(closeness + 2, closest));
+    else if (count < few_) closeness_.set(least(closeness + 2, closest));
   }
 
   hint<int> closeness_;

@@ -17,12 +17,17 @@
 //            a semaphore's permits; the look-again is T. Dekker's handshake.
 #pragma once
 
-#include <algorithm>
 #include <climits>
 #include <cstddef>
 #include <cstdint>
 
 #include <kew/detail/cache_line.hpp>
+#include <kew/detail/clock.hpp>
+#include <kew/detail/futex_apple.hpp>
+#include <kew/detail/futex_linux.hpp>
+#include <kew/detail/futex_portable.hpp>
+#include <kew/detail/futex_windows.hpp>
+#include <kew/detail/least.hpp>
 #include <kew/detail/sync.hpp>
 
 namespace kew::inline KEW_NAMESPACE::detail {
@@ -97,7 +102,7 @@ class alignas(cache_line) parking_place {
 
   [[gnu::noinline]] void wake(std::uint64_t word, std::size_t n) noexcept {
     while (sleepers(word) > 0) {
-      const auto woken = static_cast<std::uint32_t>(std::min<std::size_t>({n, sleepers(word), INT_MAX}));
+      const auto woken = static_cast<std::uint32_t>(least<std::size_t>(n, sleepers(word), INT_MAX));
       // Edge "park": passes on what this thread has done.
       if (word_.compare_exchange_weak(word, word + woken * one_permit - woken * one_sleeper, release, relaxed)) {
         wake_ups_.fetch_add(1, relaxed);

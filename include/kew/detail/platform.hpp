@@ -1,5 +1,5 @@
 // The part of the seam that differs from one system to another in a line or two: which of them this is, and the words
-// for its atomics, its clock and its scheduler. The others take it from sync.hpp.
+// for its atomics and its scheduler. The others take it from sync.hpp.
 //
 // On Windows it has been compiled and run with MinGW-w64 and Wine only; on macOS not at all.
 #pragma once
@@ -7,7 +7,6 @@
 #ifndef KEW_SYNC_HEADER
 
 #include <atomic>
-#include <chrono>
 #include <cstdint>
 
 #if defined(_WIN32)
@@ -79,14 +78,6 @@ inline constexpr auto acquire = std::memory_order_acquire;
 inline constexpr auto release = std::memory_order_release;
 inline constexpr auto acq_rel = std::memory_order_acq_rel;
 inline constexpr auto seq_cst = std::memory_order_seq_cst;
-
-using clock = std::chrono::steady_clock;
-using time_point = clock::time_point;
-
-/// The deadline of a wait without one.
-inline constexpr time_point never = time_point::max();
-
-inline time_point now() noexcept { return clock::now(); }
 
 /// Tells the core that this is a polling loop.
 inline void cpu_relax() noexcept {

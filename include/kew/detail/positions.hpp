@@ -1,12 +1,12 @@
 // Positions in the endless sequence of a ring's slots, lap after lap, each one word.
 #pragma once
 
-#include <algorithm>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
 
+#include <kew/detail/least.hpp>
 #include <kew/detail/sync.hpp>
 
 namespace kew::inline KEW_NAMESPACE::detail {
@@ -50,7 +50,7 @@ class positions {
 
   /// The largest capacity: it leaves bits for the flags and for 4 laps.
   static constexpr std::size_t most =
-      std::size_t{1} << (std::min(std::numeric_limits<Index>::digits, std::numeric_limits<std::size_t>::digits) - 2 - Flags);
+      std::size_t{1} << (least(std::numeric_limits<Index>::digits, std::numeric_limits<std::size_t>::digits) - 2 - Flags);
 
  private:
   Index last_;

@@ -7,7 +7,6 @@
 //            `sealed` for closing and `held` for constructors that may throw.
 #pragma once
 
-#include <algorithm>
 #include <bit>
 #include <cstddef>
 #include <iterator>
@@ -17,6 +16,7 @@
 
 #include <kew/concepts.hpp>
 #include <kew/detail/cache_line.hpp>
+#include <kew/detail/least.hpp>
 #include <kew/detail/pace.hpp>
 #include <kew/detail/positions.hpp>
 #include <kew/detail/slots.hpp>
@@ -110,7 +110,7 @@ class slot_ring {
   /// The element and one word, in as few lines as can be. Measured: small slots to a line of their own need several times
   /// as many lines from core to core, and that is what limits a stream.
   static constexpr std::size_t slot_alignment =
-      std::max({std::min(cache_line, std::bit_ceil(sizeof(T) + sizeof(Index))), alignof(T), alignof(atomic<Index>)});
+      greatest(least(cache_line, std::bit_ceil(sizeof(T) + sizeof(Index))), alignof(T), alignof(atomic<Index>));
   struct alignas(slot_alignment) slot {
     explicit slot(Index first) noexcept : state(first) {}
     ~slot() {}
@@ -120,7 +120,7 @@ class slot_ring {
       T element;
     };
   };
-  static_assert(sizeof(slot) < 2 * (sizeof(T) + std::max(alignof(T), sizeof(atomic<Index>))));
+  static_assert(sizeof(slot) < 2 * (sizeof(T) + greatest(alignof(T), sizeof(atomic<Index>))));
 
  public:
   using value_type = T;  ///< What is passed on.
@@ -421,7 +421,7 @@ class slot_ring {
 
   /// How many slots from `position` on, up to `n`, are in the state of the first: free, or `filled`.
   std::size_t run_of(Index position, std::size_t n, Index flag) noexcept {
-    n = std::min(n, capacity());
+    n = least(n, capacity());
     std::size_t run = 1;
     for (cursor look(*this, position); run < n; ++run) {
       ++look;
@@ -494,7 +494,7 @@ class slot_ring {
     }
 
    private:
-    static unsigned at_most(std::size_t most, std::size_t n) noexcept { return static_cast<unsigned>(std::min(most, n)); }
+    static unsigned at_most(std::size_t most, std::size_t n) noexcept { return static_cast<unsigned>(least(most, n)); }
 
     pace pace_;
     hint<Index> unready_;

@@ -2,7 +2,6 @@
 // allocator. Knows nothing of what the slots hold.
 #pragma once
 
-#include <algorithm>
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
@@ -15,6 +14,7 @@
 
 #include <kew/concepts.hpp>
 #include <kew/detail/cache_line.hpp>
+#include <kew/detail/least.hpp>
 #include <kew/error.hpp>
 
 namespace kew::inline KEW_NAMESPACE::detail {
@@ -55,13 +55,13 @@ class slots {
   static constexpr std::size_t size() noexcept { return Capacity; }
 
  private:
-  alignas(std::max(alignof(Slot), cache_line)) std::byte bytes_[Capacity * sizeof(Slot)];
+  alignas(greatest(alignof(Slot), cache_line)) std::byte bytes_[Capacity * sizeof(Slot)];
 };
 
 template <class Slot, class Allocator, std::size_t Most>
 class slots<Slot, dynamic_capacity, Allocator, Most> {
   // Whole blocks of lines: no stranger's data shares a line with the first slot or the last.
-  static constexpr std::size_t alignment = std::max(alignof(Slot), cache_line);
+  static constexpr std::size_t alignment = greatest(alignof(Slot), cache_line);
   struct alignas(alignment) block {
     std::byte bytes[alignment];
   };
@@ -71,7 +71,7 @@ class slots<Slot, dynamic_capacity, Allocator, Most> {
  public:
   slots(std::size_t capacity, const Allocator& allocator) : allocator_(allocator) {
     const std::size_t addressable = (PTRDIFF_MAX - alignment) / sizeof(Slot);
-    check_capacity(capacity, std::min({Most, addressable, block_traits::max_size(allocator_) / sizeof(Slot) * sizeof(block)}));
+    check_capacity(capacity, least<std::size_t>(Most, addressable, block_traits::max_size(allocator_) / sizeof(Slot) * sizeof(block)));
     size_ = capacity;
 #if defined(__cpp_exceptions)
     try {

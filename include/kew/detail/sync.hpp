@@ -6,10 +6,6 @@
 // from any other kew in the same program, and everything that this file and those below it declare in kew::detail.
 #pragma once
 
-#include <kew/detail/futex_apple.hpp>
-#include <kew/detail/futex_linux.hpp>
-#include <kew/detail/futex_portable.hpp>
-#include <kew/detail/futex_windows.hpp>
 #include <kew/detail/platform.hpp>
 
 #ifdef KEW_SYNC_HEADER

@@ -1,0 +1,26 @@
+// std::min and std::max, without <algorithm>: that header alone is a fifth of what the include of a ring costs.
+#pragma once
+
+#include <kew/detail/sync.hpp>
+
+namespace kew::inline KEW_NAMESPACE::detail {
+
+template <class T>
+constexpr T least(T a, T b) noexcept {
+  return b < a ? b : a;
+}
+template <class T, class... More>
+constexpr T least(T a, T b, More... more) noexcept {
+  return least(least(a, b), more...);
+}
+
+template <class T>
+constexpr T greatest(T a, T b) noexcept {
+  return a < b ? b : a;
+}
+template <class T, class... More>
+constexpr T greatest(T a, T b, More... more) noexcept {
+  return greatest(greatest(a, b), more...);
+}
+
+}  // namespace kew::inline KEW_NAMESPACE::detail
