@@ -9,18 +9,18 @@ template <class T>
 constexpr T least(T a, T b) noexcept {
   return b < a ? b : a;
 }
-template <class T, class... More>
-constexpr T least(T a, T b, More... more) noexcept {
-  return least(least(a, b), more...);
+template <class T>
+constexpr T least(T a, T b, T c) noexcept {
+  return least(least(a, b), c);
 }
 
 template <class T>
 constexpr T greatest(T a, T b) noexcept {
   return a < b ? b : a;
 }
-template <class T, class... More>
-constexpr T greatest(T a, T b, More... more) noexcept {
-  return greatest(greatest(a, b), more...);
+template <class T>
+constexpr T greatest(T a, T b, T c) noexcept {
+  return greatest(greatest(a, b), c);
 }
 
 }  // namespace kew::inline KEW_NAMESPACE::detail
