@@ -9,7 +9,6 @@
 //            here kept by whoever is faster, and only where it has closed up again and again.
 #pragma once
 
-
 #include <kew/detail/least.hpp>
 #include <kew/detail/sync.hpp>
 
