@@ -23,7 +23,7 @@
 #include <utility>
 #include <vector>
 
-#include <kew/detail/sync.hpp>
+#include <kew/detail/machine/sync.hpp>
 
 #include "machine.hpp"
 

@@ -23,7 +23,7 @@
 
 #include <kew/blocking_queue.hpp>
 #include <kew/channel.hpp>
-#include <kew/detail/sync.hpp>
+#include <kew/detail/machine/sync.hpp>
 #include <kew/mpmc_ring.hpp>
 #include <kew/mpsc_ring.hpp>
 #include <kew/spmc_ring.hpp>

@@ -1,5 +1,5 @@
-// detail/positions.hpp, through every word of a narrow index: the arithmetic that sizes and wrapping rest on.
-#include <kew/detail/positions.hpp>
+// detail/ring/positions.hpp, through every word of a narrow index: the arithmetic that sizes and wrapping rest on.
+#include <kew/detail/ring/positions.hpp>
 
 #include <cstddef>
 #include <cstdint>

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include <kew/concepts.hpp>
-#include <kew/detail/slots.hpp>
+#include <kew/detail/ring/slots.hpp>
 
 #include "contract.hpp"
 

@@ -8,7 +8,7 @@
 #include <memory>
 #include <mutex>
 
-#include <kew/detail/sync.hpp>
+#include <kew/detail/machine/sync.hpp>
 
 #include "../harness.hpp"
 

@@ -13,7 +13,7 @@
 //            queue, or answers `closed` and leaves its argument untouched. A push that begins after close() has
 //            returned answers `closed`; one that overlaps it may do either. A pop answers `closed` only when no
 //            element is inside and none will come any more. Who is told `closed` sees what was done before close().
-// Source     detail/parking.hpp for sleeping, detail/push_gate.hpp and slot_ring::seal for closing.
+// Source     detail/wait/parking.hpp for sleeping, detail/wait/push_gate.hpp and slot_ring::seal for closing.
 #pragma once
 
 #include <chrono>
@@ -29,15 +29,15 @@
 #endif
 
 #include <kew/concepts.hpp>
-#include <kew/detail/closable.hpp>
-#include <kew/detail/limits.hpp>
-#include <kew/detail/parking.hpp>
-#include <kew/detail/sync.hpp>
+#include <kew/detail/machine/sync.hpp>
+#include <kew/detail/wait/closable.hpp>
+#include <kew/detail/wait/limits.hpp>
+#include <kew/detail/wait/parking.hpp>
 #include <kew/mpmc_ring.hpp>
 #include <kew/status.hpp>
 #include <kew/wait.hpp>
 
-namespace kew::inline KEW_NAMESPACE {
+namespace kew { inline namespace KEW_NAMESPACE {
 
 /// Elements of type T in a Ring, with pushes and pops that wait as Wait says. blocking_queue.hpp says when to use it,
 /// how many threads may push and pop, and what is promised about closing. Neither copyable nor movable; to be destroyed
@@ -69,9 +69,7 @@ class blocking_queue {
   explicit blocking_queue(std::size_t capacity, A&&... more) : ring_(capacity, std::forward<A>(more)...) {}
 
   /// Over a ring of fixed capacity.
-  blocking_queue()
-    requires std::is_default_constructible_v<Ring>
-  {}
+  blocking_queue() requires std::is_default_constructible_v<Ring> {}
 
   blocking_queue(const blocking_queue&) = delete;  // a queue stays where its threads know it: share a pointer to it
   blocking_queue& operator=(const blocking_queue&) = delete;
@@ -94,7 +92,9 @@ class blocking_queue {
   /// token changes nothing. Whatever is not success has left its argument untouched.
   /// @{
   status push(const T& value, std::stop_token token) { return push_within(detail::stop_limit{token}, pushing(value)); }
-  status push(T&& value, std::stop_token token) { return push_within(detail::stop_limit{token}, pushing(std::move(value))); }
+  status push(T&& value, std::stop_token token) {
+    return push_within(detail::stop_limit{token}, pushing(std::move(value)));
+  }
   /// @}
 #endif
 
@@ -134,7 +134,8 @@ class blocking_queue {
   template <std::input_iterator It>
   std::size_t try_push_n(It first, std::size_t n) {
     static_assert(pushes_batches<Ring, It>, "kew: the ring below this queue has no try_push_n");
-    const std::size_t count = ring_.push([&](Ring& ring) { return ring.try_push_n(std::move(first), n); }, std::size_t{0});
+    const std::size_t count =
+        ring_.push([&](Ring& ring) { return ring.try_push_n(std::move(first), n); }, std::size_t{0});
     if (count > 0) wake(items_, count);
     return count;
   }
@@ -193,10 +194,9 @@ class blocking_queue {
   /// Never waits: shows the oldest element to `f` in its slot and then destroys it, also when `f` throws. While `f`
   /// runs the slot is taken: keep it short.
   template <class F>
-    requires consumes_in_place<Ring, F>
-  status try_consume(F&& f) {
-    return try_pop_with([&f](Ring& ring) { return ring.try_consume(std::forward<F>(f)); });
-  }
+    requires consumes_in_place<Ring, F> status try_consume(F&& f) {
+      return try_pop_with([&f](Ring& ring) { return ring.try_consume(std::forward<F>(f)); });
+    }
 
   /// Never waits; how many elements, up to `n`, came out, oldest first. 0 also where the queue is closed and drained.
   template <class Out>
@@ -243,11 +243,7 @@ class blocking_queue {
   std::size_t size_approx() const noexcept { return ring_.ring().size_approx(); }
 
   /// Over a metered_ring: its figures. Any thread.
-  auto metrics() const noexcept
-    requires has_metrics<Ring>
-  {
-    return ring_.ring().metrics();
-  }
+  auto metrics() const noexcept requires has_metrics<Ring> { return ring_.ring().metrics(); }
 
  private:
   // What is tried, as often as a wait looks. A ring leaves the arguments of a failed push untouched, so they
@@ -258,15 +254,18 @@ class blocking_queue {
   }
   template <class... A>
   static auto emplacing(A&&... arguments) noexcept {
-    static_assert(constructs_in_place<Ring, A...>, "kew: the ring below this queue has no try_emplace for these arguments");
+    static_assert(constructs_in_place<Ring, A...>,
+                  "kew: the ring below this queue has no try_emplace for these arguments");
     return [&arguments...](Ring& ring) { return ring.try_emplace(std::forward<A>(arguments)...); };
   }
   static constexpr auto popping = [](Ring& ring) { return ring.try_pop(); };
 
   template <class It>
   status push_from(It& at) {
-    if constexpr (constructs_in_place<Ring, std::iter_reference_t<It>>) return emplace(*at);
-    else return push(static_cast<T>(*at));
+    if constexpr (constructs_in_place<Ring, std::iter_reference_t<It>>)
+      return emplace(*at);
+    else
+      return push(static_cast<T>(*at));
   }
 
   template <class Attempt>
@@ -297,18 +296,20 @@ class blocking_queue {
     if constexpr (Wait::parks) place.notify(n);
   }
 
-  // Attempts are passed on by value, and the wait is out of line: what succeeds at once then keeps nothing in memory and
-  // saves no registers for it.
+  // Attempts are passed on by value, and the wait is out of line: what succeeds at once then keeps nothing in memory
+  // and saves no registers for it.
   template <class Limit, class Attempt>
   status push_within(const Limit& limit, Attempt attempt) {
     const status outcome = try_push_with(attempt);
-    if (ends_wait(outcome)) [[likely]] return outcome;
+    if (ends_wait(outcome)) [[likely]]
+      return outcome;
     return wait_for(room_, status::full, limit, [this, attempt] { return try_push_with(attempt); });
   }
   template <class Limit, class Attempt>
   auto pop_within(const Limit& limit, Attempt attempt) {
     auto outcome = try_pop_with(attempt);
-    if (ends_wait(outcome)) [[likely]] return outcome;
+    if (ends_wait(outcome)) [[likely]]
+      return outcome;
     return wait_for(items_, status::empty, limit, [this, attempt] { return try_pop_with(attempt); });
   }
 
@@ -320,7 +321,8 @@ class blocking_queue {
   /// Looks again and again, and sleeps at `place` in between as the policy says. `unmet` is what a look
   /// finds as long as there is nothing to be had: full or empty.
   template <class Limit, class Look>
-  [[gnu::noinline]] static auto wait_for(detail::parking_place& place, status unmet, Limit limit, Look look) -> decltype(look()) {
+  [[gnu::noinline]] static auto wait_for(detail::parking_place& place, status unmet, Limit limit, Look look)
+      -> decltype(look()) {
     typename Limit::watch watch(limit, place);
     Wait policy;
     detail::transient_wait transient;
@@ -350,4 +352,4 @@ class blocking_queue {
   detail::parking_place items_;
 };
 
-}  // namespace kew::inline KEW_NAMESPACE
+}}  // namespace kew::KEW_NAMESPACE

@@ -28,8 +28,8 @@
 
 #include <kew/blocking_queue.hpp>
 #include <kew/concepts.hpp>
-#include <kew/detail/cache_line.hpp>
-#include <kew/detail/sync.hpp>
+#include <kew/detail/machine/cache_line.hpp>
+#include <kew/detail/machine/sync.hpp>
 #include <kew/mpmc_ring.hpp>
 #include <kew/mpsc_ring.hpp>
 #include <kew/spmc_ring.hpp>
@@ -37,7 +37,7 @@
 #include <kew/status.hpp>
 #include <kew/wait.hpp>
 
-namespace kew::inline KEW_NAMESPACE {
+namespace kew { inline namespace KEW_NAMESPACE {
 
 template <class T, class Ring = mpmc_ring<T>, class Wait = adaptive_wait>
 class producer;
@@ -133,9 +133,7 @@ class handle {
   std::size_t size_approx() const noexcept { return state_ ? queue().size_approx() : 0; }
 
   /// Over a metered_ring: its figures; all zero for a handle that was moved from.
-  auto metrics() const noexcept
-    requires has_metrics<Ring>
-  {
+  auto metrics() const noexcept requires has_metrics<Ring> {
     return state_ ? queue().metrics() : decltype(queue().metrics()){};
   }
 
@@ -178,11 +176,9 @@ class producer : public detail::handle<T, Ring, Wait, detail::producer_side> {
  public:
   /// Another producer of the same channel, for another thread; only where the ring allows many.
   /// @{
-  producer(const producer&) noexcept
-    requires many_producers<Ring>
+  producer(const producer&) noexcept requires many_producers<Ring>
   = default;
-  producer& operator=(const producer&) noexcept
-    requires many_producers<Ring>
+  producer& operator=(const producer&) noexcept requires many_producers<Ring>
   = default;
   producer(const producer&) requires(!many_producers<Ring>) = delete;             // the ring allows one producer
   producer& operator=(const producer&) requires(!many_producers<Ring>) = delete;  // the ring allows one producer
@@ -266,11 +262,9 @@ class consumer : public detail::handle<T, Ring, Wait, detail::consumer_side> {
   /// Another consumer of the same channel, for another thread; only where the ring allows many. Each element still goes
   /// to one of them.
   /// @{
-  consumer(const consumer&) noexcept
-    requires many_consumers<Ring>
+  consumer(const consumer&) noexcept requires many_consumers<Ring>
   = default;
-  consumer& operator=(const consumer&) noexcept
-    requires many_consumers<Ring>
+  consumer& operator=(const consumer&) noexcept requires many_consumers<Ring>
   = default;
   consumer(const consumer&) requires(!many_consumers<Ring>) = delete;             // the ring allows one consumer
   consumer& operator=(const consumer&) requires(!many_consumers<Ring>) = delete;  // the ring allows one consumer
@@ -302,10 +296,9 @@ class consumer : public detail::handle<T, Ring, Wait, detail::consumer_side> {
   result<T> try_pop() { return attached() ? queue().try_pop() : status::closed; }
   status try_pop(T& out) { return attached() ? queue().try_pop(out) : status::closed; }
   template <class F>
-    requires consumes_in_place<Ring, F>
-  status try_consume(F&& f) {
-    return attached() ? queue().try_consume(std::forward<F>(f)) : status::closed;
-  }
+    requires consumes_in_place<Ring, F> status try_consume(F&& f) {
+      return attached() ? queue().try_consume(std::forward<F>(f)) : status::closed;
+    }
   /// @}
 
   /// blocking_queue's operation of this name; 0 from a handle that was moved from.
@@ -413,4 +406,4 @@ auto make_spmc_channel(std::size_t capacity) {
   return make_channel_over<spmc_ring<T>, Wait>(capacity);
 }
 
-}  // namespace kew::inline KEW_NAMESPACE
+}}  // namespace kew::KEW_NAMESPACE

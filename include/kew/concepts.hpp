@@ -10,7 +10,7 @@
 
 #include <kew/status.hpp>
 
-namespace kew::inline KEW_NAMESPACE {
+namespace kew { inline namespace KEW_NAMESPACE {
 
 /// How many threads may be on a side of a ring at the same time.
 enum class cardinality : unsigned char { one, many };
@@ -23,10 +23,13 @@ namespace detail {
 /// Instantiated by every ring: what an element must be.
 template <class T>
 struct element_requirements {
-  static_assert(!std::is_reference_v<T>, "kew: a ring holds objects, not references; use a pointer or std::reference_wrapper");
+  static_assert(!std::is_reference_v<T>,
+                "kew: a ring holds objects, not references; use a pointer or std::reference_wrapper");
   static_assert(std::is_object_v<T> && !std::is_array_v<T>, "kew: a ring holds objects; wrap an array in std::array");
-  static_assert(!std::is_const_v<T> && !std::is_volatile_v<T>, "kew: elements are moved out of a ring, so their type is not const or volatile");
-  static_assert(std::is_destructible_v<T>, "kew: elements are destroyed by the ring, so their type needs a public destructor");
+  static_assert(!std::is_const_v<T> && !std::is_volatile_v<T>,
+                "kew: elements are moved out of a ring, so their type is not const or volatile");
+  static_assert(std::is_destructible_v<T>,
+                "kew: elements are destroyed by the ring, so their type needs a public destructor");
   static_assert(std::is_nothrow_destructible_v<T>, "kew: the destructor of an element must not throw");
   static constexpr bool met = true;
 };
@@ -46,11 +49,15 @@ concept ring = requires(R& r, const R& c, typename R::value_type&& value) {
 
 /// Several threads may push. A ring that does not say so has one producer.
 template <class R>
-concept many_producers = requires { requires R::producers == cardinality::many; };
+concept many_producers = requires {
+  requires R::producers == cardinality::many;
+};
 
 /// Several threads may pop. A ring that does not say so has one consumer.
 template <class R>
-concept many_consumers = requires { requires R::consumers == cardinality::many; };
+concept many_consumers = requires {
+  requires R::consumers == cardinality::many;
+};
 
 /// After seal(), pushes answer `closed`, and so do pops once everything that was pushed has been popped.
 template <class R>
@@ -78,7 +85,9 @@ concept pops_batches = requires(R& r, Out out, std::size_t n) {
 
 /// Keeps figures about itself, which any thread may read: metered_ring does.
 template <class R>
-concept has_metrics = requires(const R& r) { r.metrics(); };
+concept has_metrics = requires(const R& r) {
+  r.metrics();
+};
 
 /// Shows an element in its slot to an F, which is called with a T&.
 template <class R, class F>
@@ -86,4 +95,4 @@ concept consumes_in_place = requires(R& r, F&& f) {
   { r.try_consume(std::forward<F>(f)) } -> std::same_as<status>;
 };
 
-}  // namespace kew::inline KEW_NAMESPACE
+}}  // namespace kew::KEW_NAMESPACE

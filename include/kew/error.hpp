@@ -4,9 +4,9 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include <kew/detail/sync.hpp>
+#include <kew/config.hpp>
 
-namespace kew::inline KEW_NAMESPACE {
+namespace kew { inline namespace KEW_NAMESPACE {
 
 namespace detail {
 
@@ -39,4 +39,4 @@ template <class Exception>
 
 }  // namespace detail
 
-}  // namespace kew::inline KEW_NAMESPACE
+}}  // namespace kew::KEW_NAMESPACE

@@ -9,7 +9,8 @@
 // Threads    as the ring below; metrics: anyone.
 // Progress   as the ring below. metrics() waits for nobody, and makes nobody wait.
 // Ordering   as the ring below.
-// Source     detail/histogram.hpp for the percentiles; the mean length is the time that all messages together have
+// Source     detail/meter/histogram.hpp for the percentiles; the mean length is the time that all messages together
+// have
 //            spent inside, divided by the time that has passed.
 #pragma once
 
@@ -26,14 +27,15 @@
 #include <utility>
 
 #include <kew/concepts.hpp>
-#include <kew/detail/cache_line.hpp>
-#include <kew/detail/clock.hpp>
-#include <kew/detail/histogram.hpp>
-#include <kew/detail/sync.hpp>
+#include <kew/detail/machine/cache_line.hpp>
+#include <kew/detail/machine/clock.hpp>
+#include <kew/detail/machine/sync.hpp>
+#include <kew/detail/machine/tuning.hpp>
+#include <kew/detail/meter/histogram.hpp>
 #include <kew/metrics.hpp>
 #include <kew/status.hpp>
 
-namespace kew::inline KEW_NAMESPACE {
+namespace kew { inline namespace KEW_NAMESPACE {
 
 namespace detail {
 
@@ -115,7 +117,7 @@ class shards {
   auto end() const noexcept { return shards_.end(); }
 
  private:
-  std::array<Shard, Threads == cardinality::one ? 1 : most_shards> shards_{};
+  std::array<Shard, Threads == cardinality::one ? 1 : tuning::meter_shards> shards_{};
 };
 
 struct alignas(cache_line) push_shard {
@@ -149,9 +151,10 @@ class metered_ring {
     explicit message(std::uint64_t at, A&&... arguments) noexcept(std::is_nothrow_constructible_v<T, A...>)
         : pushed_at(at), value(std::forward<A>(arguments)...) {}
     template <class Source>
-    explicit message(const Source& source) noexcept(noexcept(T(source.take())))
-      requires requires { source.take(); }
-        : pushed_at(source.pushed_at), value(source.take()) {}
+    explicit message(const Source& source) noexcept(noexcept(T(source.take()))) requires requires {
+      source.take();
+    } : pushed_at(source.pushed_at), value(source.take()) {
+    }
 
     std::uint64_t pushed_at;
     T value;
@@ -168,13 +171,10 @@ class metered_ring {
   static constexpr cardinality consumers = many_consumers<inner_ring> ? cardinality::many : cardinality::one;
 
   /// Of the fixed Capacity: without the heap.
-  metered_ring()
-    requires(Capacity != dynamic_capacity)
-  = default;
+  metered_ring() requires(Capacity != dynamic_capacity) = default;
   /// `capacity` elements at most, exactly. Throws std::invalid_argument for 0, std::length_error for what cannot be
   /// addressed, std::bad_alloc.
-  explicit metered_ring(std::size_t capacity, const Allocator& allocator = {})
-    requires(Capacity == dynamic_capacity)
+  explicit metered_ring(std::size_t capacity, const Allocator& allocator = {}) requires(Capacity == dynamic_capacity)
       : ring_(capacity, inner_allocator(allocator)) {}
 
   metered_ring(const metered_ring&) = delete;
@@ -231,16 +231,8 @@ class metered_ring {
 
   /// As the ring's, where it has them: for a blocking_queue or a channel to close it.
   /// @{
-  void seal() noexcept
-    requires sealable_ring<inner_ring>
-  {
-    ring_.seal();
-  }
-  bool is_sealed() const noexcept
-    requires sealable_ring<inner_ring>
-  {
-    return ring_.is_sealed();
-  }
+  void seal() noexcept requires sealable_ring<inner_ring> { ring_.seal(); }
+  bool is_sealed() const noexcept requires sealable_ring<inner_ring> { return ring_.is_sealed(); }
   /// @}
 
   /// How many elements fit. Any thread.
@@ -260,7 +252,8 @@ class metered_ring {
     m.refused = pushes_.sum(&detail::push_shard::refused);
     m.length = size_approx();
     m.capacity = capacity();
-    m.highest_length = std::max(m.length, static_cast<std::size_t>(pushes_.highest(&detail::push_shard::highest_length)));
+    m.highest_length =
+        std::max(m.length, static_cast<std::size_t>(pushes_.highest(&detail::push_shard::highest_length)));
 
     const std::uint64_t now = instant();
     m.elapsed = nanoseconds(now);
@@ -269,7 +262,8 @@ class metered_ring {
       m.recent_throughput = recent_throughput(now);
       // Those that are out have spent their pop's time less their push's; the others, until now, now less theirs.
       const auto spent = static_cast<std::int64_t>(pop_instants - push_instants + (m.pushed - m.popped) * now);
-      m.mean_length = std::clamp(static_cast<double>(spent) / static_cast<double>(now), 0.0, static_cast<double>(m.capacity));
+      m.mean_length =
+          std::clamp(static_cast<double>(spent) / static_cast<double>(now), 0.0, static_cast<double>(m.capacity));
     }
 
     detail::histogram_reading waits;
@@ -277,8 +271,8 @@ class metered_ring {
       for (std::size_t bucket = 0; bucket < shard.waits.size(); ++bucket)
         if (const std::uint64_t count = shard.waits[bucket].load(detail::relaxed); count > 0) waits.add(bucket, count);
     const auto quantile = [&waits](double share) { return nanoseconds(waits.quantile(share)); };
-    m.time_in_queue = {nanoseconds(m.popped > 0 ? pops_.sum(&detail::pop_shard::waited) / m.popped : 0), quantile(0.5), quantile(0.99),
-                       quantile(0.999), nanoseconds(pops_.highest(&detail::pop_shard::longest_wait))};
+    m.time_in_queue = {nanoseconds(m.popped > 0 ? pops_.sum(&detail::pop_shard::waited) / m.popped : 0), quantile(0.5),
+                       quantile(0.99), quantile(0.999), nanoseconds(pops_.highest(&detail::pop_shard::longest_wait))};
     return m;
   }
 
@@ -341,7 +335,8 @@ class metered_ring {
     // A look at the length takes the consumers' line from them, so there is none where it can find no new maximum.
     if (all < mine.next_look.load(detail::relaxed)) return;
     const std::size_t length = ring_.size_approx();
-    detail::raise_to(mine.highest_length, std::max<std::size_t>(length, 1));  // It may be out again by now, but was inside.
+    detail::raise_to(mine.highest_length,
+                     std::max<std::size_t>(length, 1));  // It may be out again by now, but was inside.
     const std::uint64_t highest = mine.highest_length.load(detail::relaxed);
     if (highest == capacity())
       mine.next_look.store(UINT64_MAX, detail::relaxed);
@@ -365,7 +360,8 @@ class metered_ring {
   double recent_throughput(std::uint64_t now) const noexcept {
     constexpr std::uint64_t second = detail::second_marks::second;
     std::uint64_t popped = 0;
-    for (const detail::pop_shard& shard : pops_) popped += shard.seconds.since_the_last(now, shard.popped.load(detail::relaxed));
+    for (const detail::pop_shard& shard : pops_)
+      popped += shard.seconds.since_the_last(now, shard.popped.load(detail::relaxed));
     return static_cast<double>(popped) * second / static_cast<double>(now < second ? now : second + now % second);
   }
 
@@ -375,4 +371,4 @@ class metered_ring {
   detail::shards<consumers, detail::pop_shard> pops_;
 };
 
-}  // namespace kew::inline KEW_NAMESPACE
+}}  // namespace kew::KEW_NAMESPACE

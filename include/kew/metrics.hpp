@@ -8,9 +8,9 @@
 #include <string>
 #include <string_view>
 
-#include <kew/detail/sync.hpp>
+#include <kew/config.hpp>
 
-namespace kew::inline KEW_NAMESPACE {
+namespace kew { inline namespace KEW_NAMESPACE {
 
 /// One reading of a metered queue. Each figure was right at some instant of the reading; figures of threads
 /// that go on meanwhile need not be of the same instant.
@@ -56,7 +56,11 @@ inline std::string human(std::chrono::nanoseconds time) {
     if (count >= unit.nanoseconds || unit.nanoseconds <= 1) {
       const double value = count / unit.nanoseconds;
       char text[32];
-      std::snprintf(text, sizeof text, "%.*f %s", value >= 100 || unit.nanoseconds <= 1 ? 0 : value >= 10 ? 1 : 2, value, unit.name);
+      std::snprintf(text, sizeof text, "%.*f %s",
+                    value >= 100 || unit.nanoseconds <= 1 ? 0
+                    : value >= 10                         ? 1
+                                                          : 2,
+                    value, unit.name);
       return text;
     }
   return {};
@@ -85,11 +89,13 @@ inline std::string human(double count) {
 inline std::string to_string(const metrics& m) {
   using detail::human;
   char lengths[128];
-  std::snprintf(lengths, sizeof lengths, "length %zu, mean %.1f, highest %zu of %zu", m.length, m.mean_length, m.highest_length, m.capacity);
-  return std::to_string(m.pushed) + " pushed, " + std::to_string(m.popped) + " popped, " + std::to_string(m.refused) + " refused; " +
-         human(m.throughput) + "/s, lately " + human(m.recent_throughput) + "/s; " + lengths + "\n" +                   //
-         "time in queue: mean " + human(m.time_in_queue.mean) + ", p50 " + human(m.time_in_queue.p50) + ", p99 " +      //
-         human(m.time_in_queue.p99) + ", p99.9 " + human(m.time_in_queue.p999) + ", max " + human(m.time_in_queue.max) + "\n";
+  std::snprintf(lengths, sizeof lengths, "length %zu, mean %.1f, highest %zu of %zu", m.length, m.mean_length,
+                m.highest_length, m.capacity);
+  return std::to_string(m.pushed) + " pushed, " + std::to_string(m.popped) + " popped, " + std::to_string(m.refused) +
+         " refused; " + human(m.throughput) + "/s, lately " + human(m.recent_throughput) + "/s; " + lengths + "\n" +  //
+         "time in queue: mean " + human(m.time_in_queue.mean) + ", p50 " + human(m.time_in_queue.p50) + ", p99 " +    //
+         human(m.time_in_queue.p99) + ", p99.9 " + human(m.time_in_queue.p999) + ", max " + human(m.time_in_queue.max) +
+         "\n";
 }
 
 /// The Prometheus text exposition format, version 0.0.4, times in seconds; `name` becomes the label `queue` of every
@@ -98,19 +104,37 @@ inline std::string to_prometheus(const metrics& m, std::string_view name) {
   std::string label;
   for (const char c : name) {
     // The format's own escapes for a label value.
-    if (c == '\\' || c == '"') (label += '\\') += c;
-    else if (c == '\n') label += "\\n";
-    else label += c;
+    if (c == '\\' || c == '"')
+      (label += '\\') += c;
+    else if (c == '\n')
+      label += "\\n";
+    else
+      label += c;
   }
 
   std::string text;
   const auto sample = [&](const char* metric, const char* more, double value) {
     char number[40];
     std::snprintf(number, sizeof number, "%.17g", value);
-    text.append(metric).append("{queue=\"").append(label).append("\"").append(more).append("} ").append(number).append("\n");
+    text.append(metric)
+        .append("{queue=\"")
+        .append(label)
+        .append("\"")
+        .append(more)
+        .append("} ")
+        .append(number)
+        .append("\n");
   };
   const auto family = [&](const char* metric, const char* type, const char* help) {
-    text.append("# HELP ").append(metric).append(" ").append(help).append("\n# TYPE ").append(metric).append(" ").append(type).append("\n");
+    text.append("# HELP ")
+        .append(metric)
+        .append(" ")
+        .append(help)
+        .append("\n# TYPE ")
+        .append(metric)
+        .append(" ")
+        .append(type)
+        .append("\n");
   };
   const auto single = [&](const char* metric, const char* type, const char* help, double value) {
     family(metric, type, help);
@@ -137,4 +161,4 @@ inline std::string to_prometheus(const metrics& m, std::string_view name) {
   return text;
 }
 
-}  // namespace kew::inline KEW_NAMESPACE
+}}  // namespace kew::KEW_NAMESPACE

@@ -11,9 +11,9 @@
 //            constructor that may throw (try_emplace, try_push_n), other pushes answer `busy`; try_push never does
 //            that where T moves without throwing.
 //            In a stream in which one side has caught up with the other again and again, a call stands back for up to a
-//            few microseconds (detail/pace.hpp).
+//            few microseconds (detail/ring/pace.hpp).
 // Ordering   linearizable; FIFO. `full` and `empty` each held at an instant of their own call.
-// Source     D. Vyukov, "Bounded MPMC queue", 1024cores.net; see detail/slot_ring.hpp for what is different here.
+// Source     D. Vyukov, "Bounded MPMC queue", 1024cores.net; see detail/ring/slot_ring.hpp for what is different here.
 #pragma once
 
 #include <cstddef>
@@ -21,9 +21,9 @@
 #include <memory>
 
 #include <kew/concepts.hpp>
-#include <kew/detail/slot_ring.hpp>
+#include <kew/detail/ring/slot_ring.hpp>
 
-namespace kew::inline KEW_NAMESPACE {
+namespace kew { inline namespace KEW_NAMESPACE {
 
 /// A bounded FIFO: many producers, many consumers. mpmc_ring.hpp says when to use it, who may call what, and what is
 /// promised. With a Capacity in its type it lives without the heap.
@@ -33,4 +33,4 @@ class mpmc_ring
   using detail::slot_ring<T, cardinality::many, cardinality::many, Capacity, Allocator, std::uint64_t>::slot_ring;
 };
 
-}  // namespace kew::inline KEW_NAMESPACE
+}}  // namespace kew::KEW_NAMESPACE

@@ -11,9 +11,9 @@
 //            slot (or in the function given to try_consume) makes pushes answer `busy` when they come round to that
 //            slot; so the ring as a whole is not lock-free in the literature's sense.
 //            In a stream in which one side has caught up with the other again and again, a call stands back for up to a
-//            few microseconds (detail/pace.hpp).
+//            few microseconds (detail/ring/pace.hpp).
 // Ordering   linearizable; FIFO. `full` and `empty` each held at an instant of their own call.
-// Source     D. Vyukov, "Bounded MPMC queue", 1024cores.net; see detail/slot_ring.hpp for what is different here.
+// Source     D. Vyukov, "Bounded MPMC queue", 1024cores.net; see detail/ring/slot_ring.hpp for what is different here.
 #pragma once
 
 #include <cstddef>
@@ -21,16 +21,15 @@
 #include <memory>
 
 #include <kew/concepts.hpp>
-#include <kew/detail/slot_ring.hpp>
+#include <kew/detail/ring/slot_ring.hpp>
 
-namespace kew::inline KEW_NAMESPACE {
+namespace kew { inline namespace KEW_NAMESPACE {
 
 /// A bounded FIFO: one producer, many consumers. spmc_ring.hpp says when to use it, who may call what, and what is
 /// promised. With a Capacity in its type it lives without the heap.
 template <class T, std::size_t Capacity = dynamic_capacity, class Allocator = std::allocator<T>>
-class spmc_ring
-    : public detail::slot_ring<T, cardinality::one, cardinality::many, Capacity, Allocator, std::uint64_t> {
+class spmc_ring : public detail::slot_ring<T, cardinality::one, cardinality::many, Capacity, Allocator, std::uint64_t> {
   using detail::slot_ring<T, cardinality::one, cardinality::many, Capacity, Allocator, std::uint64_t>::slot_ring;
 };
 
-}  // namespace kew::inline KEW_NAMESPACE
+}}  // namespace kew::KEW_NAMESPACE

@@ -14,7 +14,7 @@
 //            position only when the last answer is used up. A third store, even to private data, costs up to
 //            four fifths of the throughput where the cores are far apart: the store buffer is what covers the
 //            time until a line of slots arrives, and it would cover fewer elements. And in a stream the faster side
-//            keeps some distance (detail/pace.hpp): there a call may stand back for up to a few microseconds.
+//            keeps some distance (detail/ring/pace.hpp): there a call may stand back for up to a few microseconds.
 #pragma once
 
 #include <cstddef>
@@ -26,16 +26,16 @@
 #include <utility>
 
 #include <kew/concepts.hpp>
-#include <kew/detail/cache_line.hpp>
-#include <kew/detail/least.hpp>
-#include <kew/detail/pace.hpp>
-#include <kew/detail/positions.hpp>
-#include <kew/detail/slots.hpp>
-#include <kew/detail/solo.hpp>
-#include <kew/detail/sync.hpp>
+#include <kew/detail/machine/cache_line.hpp>
+#include <kew/detail/machine/min_max.hpp>
+#include <kew/detail/machine/sync.hpp>
+#include <kew/detail/ring/pace.hpp>
+#include <kew/detail/ring/positions.hpp>
+#include <kew/detail/ring/slots.hpp>
+#include <kew/detail/ring/solo.hpp>
 #include <kew/status.hpp>
 
-namespace kew::inline KEW_NAMESPACE {
+namespace kew { inline namespace KEW_NAMESPACE {
 
 namespace detail {
 
@@ -63,14 +63,11 @@ class basic_spsc_ring {
   class read_claim;
 
   /// Of the fixed Capacity, with its slots inside the object: without the heap.
-  basic_spsc_ring()
-    requires(Capacity != dynamic_capacity)
-      : basic_spsc_ring(before_overflow{0}) {}
+  basic_spsc_ring() requires(Capacity != dynamic_capacity) : basic_spsc_ring(before_overflow{0}) {}
 
   /// `capacity` elements at most, exactly. Throws std::invalid_argument for 0, std::length_error for what cannot be
   /// addressed, std::bad_alloc; the message names the capacity. Nothing is allocated after that.
-  explicit basic_spsc_ring(std::size_t capacity, const Allocator& allocator = {})
-    requires(Capacity == dynamic_capacity)
+  explicit basic_spsc_ring(std::size_t capacity, const Allocator& allocator = {}) requires(Capacity == dynamic_capacity)
       : basic_spsc_ring(before_overflow{0}, capacity, allocator) {}
 
   /// For tests of positions that overflow; `room` is what the other constructors take.
@@ -117,7 +114,7 @@ class basic_spsc_ring {
   std::size_t try_push_n(It first, std::size_t n) {
     const solo::turn turn(producing_, one_producer);
     const Index position = pushed_.load(relaxed);
-    n = least(n, room(position, n));
+    n = min(n, room(position, n));
     if (n == 0) return 0;
     const auto [ahead, wrapped] = spans(position, n);
     unfinished built([slot = ahead.data()](std::size_t i) { return slot + i; });
@@ -161,7 +158,7 @@ class basic_spsc_ring {
   std::size_t try_pop_n(Out out, std::size_t n) {
     const solo::turn turn(consuming_, one_consumer);
     const Index position = popped_.load(relaxed);
-    n = least(n, items(position, n));
+    n = min(n, items(position, n));
     const auto [ahead, wrapped] = spans(position, n);
     batch_release released{*this, position};
     for (const std::span<T> part : {ahead, wrapped})
@@ -177,12 +174,13 @@ class basic_spsc_ring {
   /// The producer's: up to `n` free slots to be written in place. Nothing is in the ring before commit(). No other push
   /// may come between.
   write_claim try_claim(std::size_t n) noexcept {
-    static_assert(std::is_trivially_default_constructible_v<T>,
-                  "kew: try_claim hands out raw slots, so the element type must be trivially default constructible; use "
-                  "try_emplace or try_push_n for this one");
+    static_assert(
+        std::is_trivially_default_constructible_v<T>,
+        "kew: try_claim hands out raw slots, so the element type must be trivially default constructible; use "
+        "try_emplace or try_push_n for this one");
     const solo::turn turn(producing_, one_producer);
     const Index position = pushed_.load(relaxed);
-    return write_claim(*this, spans(position, least(n, room(position, n))));
+    return write_claim(*this, spans(position, min(n, room(position, n))));
   }
 
   /// The consumer's: up to `n` of the oldest elements, to be read in place. All of them stay until release(). No other
@@ -190,7 +188,7 @@ class basic_spsc_ring {
   read_claim try_peek(std::size_t n) noexcept {
     const solo::turn turn(consuming_, one_consumer);
     const Index position = popped_.load(relaxed);
-    return read_claim(*this, spans(position, least(n, items(position, n))));
+    return read_claim(*this, spans(position, min(n, items(position, n))));
   }
 
   /// How many elements fit. Any thread.
@@ -300,7 +298,7 @@ class basic_spsc_ring {
   static constexpr unsigned few = 256;
   static constexpr unsigned worth_it = 12;
   static constexpr unsigned most_pauses(std::size_t capacity) noexcept {
-    return static_cast<unsigned>(greatest<std::size_t>(16, least<std::size_t>(128, capacity / 64)));
+    return static_cast<unsigned>(max<std::size_t>(16, min<std::size_t>(128, capacity / 64)));
   }
 
   slots<T, Capacity, Allocator, most> slots_;
@@ -386,4 +384,4 @@ class spsc_ring : public detail::basic_spsc_ring<T, Capacity, Allocator, std::si
   using detail::basic_spsc_ring<T, Capacity, Allocator, std::size_t>::basic_spsc_ring;
 };
 
-}  // namespace kew::inline KEW_NAMESPACE
+}}  // namespace kew::KEW_NAMESPACE

@@ -12,16 +12,19 @@
 
 #include <concepts>
 
-#include <kew/detail/sync.hpp>
+#include <kew/config.hpp>
+#include <kew/detail/machine/sync.hpp>
+#include <kew/detail/machine/tuning.hpp>
 
-namespace kew::inline KEW_NAMESPACE {
+namespace kew { inline namespace KEW_NAMESPACE {
 
 /// `poll_again()` pauses as it likes and says true for another poll, false to sleep until a wake-up; `parks`
 /// says whether it can ever be false.
 template <class W>
 concept wait_policy = std::default_initializable<W> && requires(W wait) {
   { W::parks } -> std::convertible_to<bool>;
-  { wait.poll_again() } noexcept -> std::same_as<bool>;
+  { wait.poll_again() }
+  noexcept->std::same_as<bool>;
 };
 
 /// Polls without pause: the shortest delay, for threads that have a core each.
@@ -51,25 +54,20 @@ struct park_wait {
   bool poll_again() noexcept { return false; }
 };
 
-/// Polls for about ten microseconds, then sleeps: where that is what a sleep and a wake-up take, at most about twice the
-/// cost of the better of the two. The default.
+/// Polls for about ten microseconds, then sleeps: where that is what a sleep and a wake-up take, at most about twice
+/// the cost of the better of the two. The default.
 class adaptive_wait {
  public:
   static constexpr bool parks = true;  ///< Sleeps until it is woken.
   /// Another poll, as long as sleeping and waking up would have taken longer than what has been polled so far.
   bool poll_again() noexcept {
-    if (polls_ == most_polls) return false;
+    if (polls_ == detail::tuning::adaptive_polls) return false;
     ++polls_;
     detail::cpu_relax();
     return true;
   }
 
  private:
-  // About as long as a sleep and a wake-up take: then waiting costs at most twice what the best choice in hindsight would
-  // have (A. Karlin et al., "Competitive snoopy caching", 1988). Measured on a virtual machine, where they take longer: half
-  // as many polls made a round trip between two threads that are awake up to three times as long.
-  static constexpr unsigned most_polls = 512;
-
   unsigned polls_ = 0;
 };
 
@@ -81,19 +79,20 @@ class transient_wait {
  public:
   void pause() noexcept {
     // Yields alone would never let a thread of lower real-time priority go on.
-    if (rounds_ < relaxes) cpu_relax();
-    else if (rounds_ < relaxes + yields) yield();
-    else nap();
-    if (rounds_ < relaxes + yields) ++rounds_;
+    constexpr unsigned rounds_before_naps = tuning::transient_pauses + tuning::transient_yields;
+    if (rounds_ < tuning::transient_pauses)
+      cpu_relax();
+    else if (rounds_ < rounds_before_naps)
+      yield();
+    else
+      nap();
+    if (rounds_ < rounds_before_naps) ++rounds_;
   }
 
  private:
-  static constexpr unsigned relaxes = 32;
-  static constexpr unsigned yields = 256;
-
   unsigned rounds_ = 0;
 };
 
 }  // namespace detail
 
-}  // namespace kew::inline KEW_NAMESPACE
+}}  // namespace kew::KEW_NAMESPACE

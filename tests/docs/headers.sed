@@ -9,7 +9,7 @@
   s|^// |/// |
   s|^//  |///  |
 }
-s/::inline KEW_NAMESPACE//
+s/inline namespace KEW_NAMESPACE { //
 /^ protected:/,/^ private:/ {
   /^ private:/! s/.*//
 }

@@ -24,26 +24,26 @@ namespace fs = std::filesystem;
 
 /// The layers, lowest first. A header includes only what stands in a lower line.
 const std::vector<std::vector<std::string>> layers = {
-    {"detail/platform.hpp"},
-    {"detail/clock.hpp"},
-    {"detail/futex_linux.hpp", "detail/futex_windows.hpp", "detail/futex_apple.hpp", "detail/futex_portable.hpp"},
-    {"detail/sync.hpp"},
-    {"detail/cache_line.hpp", "detail/least.hpp", "detail/solo.hpp", "error.hpp"},
-    {"detail/pace.hpp"},
+    {"detail/machine/platform.hpp"},
+    {"detail/machine/clock.hpp"},
+    {"detail/machine/futex_linux.hpp", "detail/machine/futex_windows.hpp", "detail/machine/futex_apple.hpp", "detail/machine/futex_portable.hpp"},
+    {"detail/machine/sync.hpp"},
+    {"detail/machine/cache_line.hpp", "detail/machine/min_max.hpp", "detail/ring/solo.hpp", "error.hpp"},
+    {"detail/ring/pace.hpp"},
     {"status.hpp"},
     {"concepts.hpp"},
-    {"detail/slots.hpp", "detail/positions.hpp", "detail/histogram.hpp", "metrics.hpp"},
-    {"detail/slot_ring.hpp"},
+    {"detail/ring/slots.hpp", "detail/ring/positions.hpp", "detail/meter/histogram.hpp", "metrics.hpp"},
+    {"detail/ring/slot_ring.hpp"},
     {"spsc_ring.hpp", "mpsc_ring.hpp", "spmc_ring.hpp", "mpmc_ring.hpp", "metered_ring.hpp"},
-    {"detail/parking.hpp", "detail/push_gate.hpp", "wait.hpp"},
-    {"detail/limits.hpp", "detail/closable.hpp"},
+    {"detail/wait/parking.hpp", "detail/wait/push_gate.hpp", "wait.hpp"},
+    {"detail/wait/limits.hpp", "detail/wait/closable.hpp"},
     {"blocking_queue.hpp"},
     {"channel.hpp"},
     {"kew.hpp"},
 };
 
 /// Only this header names the machine, and what stands below it.
-const std::string seam = "detail/sync.hpp";
+const std::string seam = "detail/machine/sync.hpp";
 
 /// What "the machine" is: atomics, fences, the futex, the pause instruction, the clock, and other means to
 /// wait for a thread.

@@ -1,6 +1,6 @@
 #include "scenario.hpp"
 
-#include <kew/detail/parking.hpp>
+#include <kew/detail/wait/parking.hpp>
 
 #include <cstdint>
 

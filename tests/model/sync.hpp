@@ -1,4 +1,4 @@
-// The explorer's version of kew/detail/sync.hpp: same names, but every atomic, fence, wait and clock
+// The explorer's version of kew/detail/machine/sync.hpp: same names, but every atomic, fence, wait and clock
 // belongs to the explorer. Build with KEW_SYNC_HEADER="model/sync.hpp".
 #pragma once
 
@@ -11,12 +11,9 @@
 #include <cstdint>
 #include <type_traits>
 
-#define KEW_NAMESPACE model
-#define KEW_FUTEX 1
-// What the library checks in debug builds, scenarios check by themselves.
-#define KEW_CHECKED 0
+#include <kew/config.hpp>
 
-namespace kew::inline KEW_NAMESPACE::detail {
+namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
 
 inline constexpr auto relaxed = std::memory_order_relaxed;
 inline constexpr auto acquire = std::memory_order_acquire;
@@ -153,10 +150,6 @@ class hint {
   void set(T) noexcept {}
 };
 
-/// So few that a metered_ring has room in an execution, and that three threads share two shards.
-inline constexpr int histogram_divisions_log2 = 0;
-inline constexpr int histogram_largest_log2 = 1;
-inline constexpr std::size_t most_shards = 2;
 inline std::size_t thread_number() noexcept { return static_cast<std::size_t>(::explorer::this_thread()); }
 
 inline void cpu_relax(::explorer::site where = ::explorer::site::current()) noexcept {
@@ -187,4 +180,4 @@ inline void futex_wake(atomic<std::uint32_t>& word, int count,
   ::explorer::engine::futex_wake(word.at(), count, where);
 }
 
-}  // namespace kew::inline KEW_NAMESPACE::detail
+}}}  // namespace kew::detail

@@ -1,4 +1,4 @@
-#include <kew/detail/sync.hpp>
+#include <kew/detail/machine/sync.hpp>
 #include <kew/spsc_ring.hpp>
 #include <atomic>
 // std::atomic in a comment is no harm.

@@ -1,2 +1,2 @@
-#include "detail/sync.hpp"
+#include "detail/machine/sync.hpp"
 #include <kew/blocking_queue.hpp>

@@ -10,14 +10,15 @@
 #include <cstddef>
 #include <cstdint>
 
-#include <kew/detail/sync.hpp>
+#include <kew/config.hpp>
+#include <kew/detail/machine/tuning.hpp>
 
-namespace kew::inline KEW_NAMESPACE::detail {
+namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
 
 class histogram_scale {
-  static constexpr int divisions_log2 = histogram_divisions_log2;
+  static constexpr int divisions_log2 = tuning::histogram_divisions_log2;
   static constexpr std::uint64_t divisions = 1 << divisions_log2;
-  static constexpr int largest_log2 = histogram_largest_log2;
+  static constexpr int largest_log2 = tuning::histogram_largest_log2;
 
  public:
   static constexpr std::size_t buckets = (largest_log2 - divisions_log2 + 1) * divisions;
@@ -59,4 +60,4 @@ class histogram_reading {
   std::uint64_t total_ = 0;
 };
 
-}  // namespace kew::inline KEW_NAMESPACE::detail
+}}}  // namespace kew::KEW_NAMESPACE::detail

@@ -9,10 +9,10 @@
 #include <cstdint>
 
 #include <kew/concepts.hpp>
-#include <kew/detail/cache_line.hpp>
-#include <kew/detail/sync.hpp>
+#include <kew/detail/machine/cache_line.hpp>
+#include <kew/detail/machine/sync.hpp>
 
-namespace kew::inline KEW_NAMESPACE::detail {
+namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
 
 template <cardinality Producers>
 class push_gate {
@@ -66,4 +66,4 @@ class push_gate {
   alignas(cache_line) atomic<bool> shut_{false};
 };
 
-}  // namespace kew::inline KEW_NAMESPACE::detail
+}}}  // namespace kew::KEW_NAMESPACE::detail

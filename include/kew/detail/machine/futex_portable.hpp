@@ -1,8 +1,8 @@
 // Sleeping on a word, where there is no system call for it: a mutex and a condition variable.
 #pragma once
 
-#include <kew/detail/clock.hpp>
-#include <kew/detail/platform.hpp>
+#include <kew/detail/machine/clock.hpp>
+#include <kew/detail/machine/platform.hpp>
 
 #ifdef KEW_FUTEX_PORTABLE
 
@@ -13,7 +13,7 @@
 #include <mutex>
 #include <new>
 
-namespace kew::inline KEW_NAMESPACE::detail {
+namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
 
 /// Where threads sleep that sleep on a word: words share rooms, so a wake calls everybody in the room.
 struct waiting_room {
@@ -50,6 +50,6 @@ inline void futex_wake(atomic<std::uint32_t>& word, int) noexcept {
   room.changed.notify_all();
 }
 
-}  // namespace kew::inline KEW_NAMESPACE::detail
+}}}  // namespace kew::KEW_NAMESPACE::detail
 
 #endif

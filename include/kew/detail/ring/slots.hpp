@@ -13,11 +13,11 @@
 #include <string>
 
 #include <kew/concepts.hpp>
-#include <kew/detail/cache_line.hpp>
-#include <kew/detail/least.hpp>
+#include <kew/detail/machine/cache_line.hpp>
+#include <kew/detail/machine/min_max.hpp>
 #include <kew/error.hpp>
 
-namespace kew::inline KEW_NAMESPACE::detail {
+namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
 
 /// A bad_alloc that says for which capacity there was no memory, without needing any.
 class no_room : public std::bad_alloc {
@@ -34,17 +34,20 @@ class no_room : public std::bad_alloc {
 };
 
 inline void check_capacity(std::size_t capacity, std::size_t most) {
-  if (capacity == 0) raise_error(std::invalid_argument("kew: a ring of capacity 0 could hold nothing; ask for 1 or more"));
+  if (capacity == 0)
+    raise_error(std::invalid_argument("kew: a ring of capacity 0 could hold nothing; ask for 1 or more"));
   if (capacity > most)
-    raise_error(std::length_error("kew: a ring of capacity " + std::to_string(capacity) + " cannot be addressed; at most " +
-                                  std::to_string(most) + " elements of this type can"));
+    raise_error(std::length_error("kew: a ring of capacity " + std::to_string(capacity) +
+                                  " cannot be addressed; at most " + std::to_string(most) +
+                                  " elements of this type can"));
 }
 
 /// `Most` is what the ring's indices can count.
 template <class Slot, std::size_t Capacity, class Allocator, std::size_t Most>
 class slots {
   static_assert(Capacity > 0, "kew: a ring of capacity 0 could hold nothing; ask for 1 or more");
-  static_assert(Capacity <= Most && Capacity <= PTRDIFF_MAX / sizeof(Slot), "kew: a ring of this capacity cannot be addressed");
+  static_assert(Capacity <= Most && Capacity <= PTRDIFF_MAX / sizeof(Slot),
+                "kew: a ring of this capacity cannot be addressed");
 
  public:
   slots() noexcept = default;
@@ -55,13 +58,13 @@ class slots {
   static constexpr std::size_t size() noexcept { return Capacity; }
 
  private:
-  alignas(greatest(alignof(Slot), cache_line)) std::byte bytes_[Capacity * sizeof(Slot)];
+  alignas(max(alignof(Slot), cache_line)) std::byte bytes_[Capacity * sizeof(Slot)];
 };
 
 template <class Slot, class Allocator, std::size_t Most>
 class slots<Slot, dynamic_capacity, Allocator, Most> {
   // Whole blocks of lines: no stranger's data shares a line with the first slot or the last.
-  static constexpr std::size_t alignment = greatest(alignof(Slot), cache_line);
+  static constexpr std::size_t alignment = max(alignof(Slot), cache_line);
   struct alignas(alignment) block {
     std::byte bytes[alignment];
   };
@@ -71,7 +74,8 @@ class slots<Slot, dynamic_capacity, Allocator, Most> {
  public:
   slots(std::size_t capacity, const Allocator& allocator) : allocator_(allocator) {
     const std::size_t addressable = (PTRDIFF_MAX - alignment) / sizeof(Slot);
-    check_capacity(capacity, least<std::size_t>(Most, addressable, block_traits::max_size(allocator_) / sizeof(Slot) * sizeof(block)));
+    check_capacity(capacity, min<std::size_t>(Most, addressable,
+                                              block_traits::max_size(allocator_) / sizeof(Slot) * sizeof(block)));
     size_ = capacity;
 #if defined(__cpp_exceptions)
     try {
@@ -136,4 +140,4 @@ class unfinished {
 template <class Place>
 unfinished(Place) -> unfinished<Place>;
 
-}  // namespace kew::inline KEW_NAMESPACE::detail
+}}}  // namespace kew::KEW_NAMESPACE::detail

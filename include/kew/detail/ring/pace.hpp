@@ -9,16 +9,16 @@
 //            here kept by whoever is faster, and only where it has closed up again and again.
 #pragma once
 
-#include <kew/detail/least.hpp>
-#include <kew/detail/sync.hpp>
+#include <kew/detail/machine/min_max.hpp>
+#include <kew/detail/machine/sync.hpp>
 
-namespace kew::inline KEW_NAMESPACE::detail {
+namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
 
 /// One side's. That may be many threads: then what it remembers is a mixture of what happened to each.
 class pace {
  public:
-  /// `few`: less than this is not worth the asking. `most_pauses`: how long to stand back at most. `worth_it`: what has to
-  /// come of the longest standing back.
+  /// `few`: less than this is not worth the asking. `most_pauses`: how long to stand back at most. `worth_it`: what has
+  /// to come of the longest standing back.
   constexpr pace(unsigned few, unsigned most_pauses, unsigned worth_it) noexcept
       : few_(few), most_pauses_(most_pauses), worth_it_(worth_it) {}
 
@@ -29,7 +29,8 @@ class pace {
   template <class Count>
   [[gnu::always_inline]] void found(Count count) noexcept {
     // One is what a ping-pong finds, where nothing may be delayed; none is what the end of a stream finds.
-    if (count > 1 || closeness_.get() > 0) [[unlikely]] remember(count < few_ ? static_cast<unsigned>(count) : few_);
+    if (count > 1 || closeness_.get() > 0) [[unlikely]]
+      remember(count < few_ ? static_cast<unsigned>(count) : few_);
   }
 
  private:
@@ -39,7 +40,7 @@ class pace {
 
   // Out of line, and what is above in it: all this happens in the middle of somebody's loop.
   [[gnu::noinline]] bool pause() noexcept {
-    const unsigned pauses = least(most_pauses_, static_cast<unsigned>(closeness_.get()) * 16);
+    const unsigned pauses = min(most_pauses_, static_cast<unsigned>(closeness_.get()) * 16);
     for (unsigned i = 0; i < pauses; ++i) cpu_relax();
     hoped_for_.set(worth_it_ * pauses / most_pauses_);
     return true;
@@ -49,10 +50,12 @@ class pace {
     if (count == 0) return closeness_.set(closeness > 0 ? closeness - 1 : closeness);
     const unsigned hoped_for = hoped_for_.get();
     if (hoped_for > 0) hoped_for_.set(0);
-    if (count == 1) closeness_.set(least(closeness, 0));
+    if (count == 1) closeness_.set(min(closeness, 0));
     // The other side is slow by itself, and standing back has only made its messages late. So not again for some time.
-    else if (count < hoped_for) closeness_.set(not_worth_it);
-    else if (count < few_) closeness_.set(least(closeness + 2, closest));
+    else if (count < hoped_for)
+      closeness_.set(not_worth_it);
+    else if (count < few_)
+      closeness_.set(min(closeness + 2, closest));
   }
 
   hint<int> closeness_;
@@ -62,4 +65,4 @@ class pace {
   unsigned worth_it_;
 };
 
-}  // namespace kew::inline KEW_NAMESPACE::detail
+}}}  // namespace kew::KEW_NAMESPACE::detail

@@ -2,8 +2,8 @@
 // library Synchronization.
 #pragma once
 
-#include <kew/detail/clock.hpp>
-#include <kew/detail/platform.hpp>
+#include <kew/detail/machine/clock.hpp>
+#include <kew/detail/machine/platform.hpp>
 
 #ifdef KEW_FUTEX_WINDOWS
 
@@ -15,7 +15,7 @@
 #pragma comment(lib, "Synchronization.lib")
 #endif
 
-namespace kew::inline KEW_NAMESPACE::detail {
+namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
 
 /// Sleeps while `word` is `expected`, until a wake or the deadline. May return for no reason.
 /// False if the deadline has passed.
@@ -42,6 +42,6 @@ inline void futex_wake(atomic<std::uint32_t>& word, int count) noexcept {
     WakeByAddressAll(&word);
 }
 
-}  // namespace kew::inline KEW_NAMESPACE::detail
+}}}  // namespace kew::KEW_NAMESPACE::detail
 
 #endif

@@ -4,8 +4,8 @@
 // Written after the documentation and compiled against a stub of it; it has not run on macOS.
 #pragma once
 
-#include <kew/detail/clock.hpp>
-#include <kew/detail/platform.hpp>
+#include <kew/detail/machine/clock.hpp>
+#include <kew/detail/machine/platform.hpp>
 
 #ifdef KEW_FUTEX_APPLE
 
@@ -15,7 +15,7 @@
 
 #include <os/os_sync_wait_on_address.h>
 
-namespace kew::inline KEW_NAMESPACE::detail {
+namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
 
 /// Sleeps while `word` is `expected`, until a wake or the deadline. May return for no reason.
 /// False if the deadline has passed.
@@ -28,8 +28,9 @@ inline bool futex_wait(atomic<std::uint32_t>& word, std::uint32_t expected, time
   const auto left = std::chrono::ceil<std::chrono::nanoseconds>(deadline - now()).count();
   if (left <= 0) return false;
   // A span and not a time, because the clock that it is measured on need not be the one of the deadline.
-  const int answer = os_sync_wait_on_address_with_timeout(&word, expected, sizeof(word), OS_SYNC_WAIT_ON_ADDRESS_NONE,
-                                                          OS_CLOCK_MACH_ABSOLUTE_TIME, static_cast<std::uint64_t>(left));
+  const int answer =
+      os_sync_wait_on_address_with_timeout(&word, expected, sizeof(word), OS_SYNC_WAIT_ON_ADDRESS_NONE,
+                                           OS_CLOCK_MACH_ABSOLUTE_TIME, static_cast<std::uint64_t>(left));
   return answer >= 0 || errno != ETIMEDOUT;
 }
 
@@ -42,6 +43,6 @@ inline void futex_wake(atomic<std::uint32_t>& word, int count) noexcept {
     os_sync_wake_by_address_all(&word, sizeof(word), OS_SYNC_WAKE_BY_ADDRESS_NONE);
 }
 
-}  // namespace kew::inline KEW_NAMESPACE::detail
+}}}  // namespace kew::KEW_NAMESPACE::detail
 
 #endif

@@ -5,11 +5,11 @@
 #include <utility>
 
 #include <kew/concepts.hpp>
-#include <kew/detail/push_gate.hpp>
-#include <kew/detail/sync.hpp>
+#include <kew/detail/machine/sync.hpp>
+#include <kew/detail/wait/push_gate.hpp>
 #include <kew/status.hpp>
 
-namespace kew::inline KEW_NAMESPACE::detail {
+namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
 
 inline status status_of(status outcome) noexcept { return outcome; }
 template <class T>
@@ -73,4 +73,4 @@ class closable {
   [[no_unique_address]] std::conditional_t<sealable, no_gate, push_gate<gate_side>> gate_;
 };
 
-}  // namespace kew::inline KEW_NAMESPACE::detail
+}}}  // namespace kew::KEW_NAMESPACE::detail

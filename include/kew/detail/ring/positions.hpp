@@ -6,10 +6,10 @@
 #include <cstdint>
 #include <limits>
 
-#include <kew/detail/least.hpp>
-#include <kew/detail/sync.hpp>
+#include <kew/detail/machine/min_max.hpp>
+#include <kew/detail/machine/sync.hpp>
 
-namespace kew::inline KEW_NAMESPACE::detail {
+namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
 
 /// For tests: the positions start so many laps before they overflow.
 struct before_overflow {
@@ -27,7 +27,9 @@ class positions {
 
   constexpr std::size_t capacity() const noexcept { return static_cast<std::size_t>(last_) + 1; }
   constexpr std::size_t index(Index word) const noexcept { return static_cast<std::size_t>(word & mask_); }
-  constexpr Index flag(int number) const noexcept { return static_cast<Index>(static_cast<Index>(mask_ + 1) << number); }
+  constexpr Index flag(int number) const noexcept {
+    return static_cast<Index>(static_cast<Index>(mask_ + 1) << number);
+  }
   constexpr Index lap() const noexcept { return flag(Flags); }
 
   constexpr Index next(Index position) const noexcept {
@@ -41,7 +43,8 @@ class positions {
 
   /// How many elements lie between; 0 where the two were read at different times and seem to have crossed.
   constexpr std::size_t distance(Index popped, Index pushed) const noexcept {
-    const auto laps = static_cast<Index>(static_cast<Index>(pushed - index(pushed) - popped + index(popped)) >> std::countr_zero(lap()));
+    const auto laps = static_cast<Index>(static_cast<Index>(pushed - index(pushed) - popped + index(popped)) >>
+                                         std::countr_zero(lap()));
     const auto size = static_cast<Index>(laps * static_cast<Index>(capacity()) + index(pushed) - index(popped));
     return size <= capacity() ? static_cast<std::size_t>(size) : 0;
   }
@@ -50,11 +53,11 @@ class positions {
 
   /// The largest capacity: it leaves bits for the flags and for 4 laps.
   static constexpr std::size_t most =
-      std::size_t{1} << (least(std::numeric_limits<Index>::digits, std::numeric_limits<std::size_t>::digits) - 2 - Flags);
+      std::size_t{1} << (min(std::numeric_limits<Index>::digits, std::numeric_limits<std::size_t>::digits) - 2 - Flags);
 
  private:
   Index last_;
   Index mask_;
 };
 
-}  // namespace kew::inline KEW_NAMESPACE::detail
+}}}  // namespace kew::KEW_NAMESPACE::detail

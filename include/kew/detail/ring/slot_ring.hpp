@@ -15,16 +15,16 @@
 #include <utility>
 
 #include <kew/concepts.hpp>
-#include <kew/detail/cache_line.hpp>
-#include <kew/detail/least.hpp>
-#include <kew/detail/pace.hpp>
-#include <kew/detail/positions.hpp>
-#include <kew/detail/slots.hpp>
-#include <kew/detail/solo.hpp>
-#include <kew/detail/sync.hpp>
+#include <kew/detail/machine/cache_line.hpp>
+#include <kew/detail/machine/min_max.hpp>
+#include <kew/detail/machine/sync.hpp>
+#include <kew/detail/ring/pace.hpp>
+#include <kew/detail/ring/positions.hpp>
+#include <kew/detail/ring/slots.hpp>
+#include <kew/detail/ring/solo.hpp>
 #include <kew/status.hpp>
 
-namespace kew::inline KEW_NAMESPACE::detail {
+namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
 
 /// The two flags that a word may carry beside a position:
 ///
@@ -77,7 +77,9 @@ class alignas(cache_line) side_counter<cardinality::many, Index> {
 
   // A claim itself hands nothing over, the slots do that. It is the flags that do.
   Index position() const noexcept { return word_.load(acquire); }  // Edge "flag"
-  Index seen() const noexcept { return word_.load(acquire); }      // Edge "flag": who is told `closed` sees what was done before.
+  Index seen() const noexcept {
+    return word_.load(acquire);
+  }  // Edge "flag": who is told `closed` sees what was done before.
 
   /// Moves on from `position`, unless somebody else has; then `position` is renewed.
   bool claim(Index& position, Index next) noexcept {
@@ -107,10 +109,10 @@ class slot_ring {
   static constexpr bool many_push = Producers == cardinality::many;
   static constexpr bool many_pop = Consumers == cardinality::many;
 
-  /// The element and one word, in as few lines as can be. Measured: small slots to a line of their own need several times
-  /// as many lines from core to core, and that is what limits a stream.
+  /// The element and one word, in as few lines as can be. Measured: small slots to a line of their own need several
+  /// times as many lines from core to core, and that is what limits a stream.
   static constexpr std::size_t slot_alignment =
-      greatest(least(cache_line, std::bit_ceil(sizeof(T) + sizeof(Index))), alignof(T), alignof(atomic<Index>));
+      max(min(cache_line, std::bit_ceil(sizeof(T) + sizeof(Index))), alignof(T), alignof(atomic<Index>));
   struct alignas(slot_alignment) slot {
     explicit slot(Index first) noexcept : state(first) {}
     ~slot() {}
@@ -120,7 +122,7 @@ class slot_ring {
       T element;
     };
   };
-  static_assert(sizeof(slot) < 2 * (sizeof(T) + greatest(alignof(T), sizeof(atomic<Index>))));
+  static_assert(sizeof(slot) < 2 * (sizeof(T) + max(alignof(T), sizeof(atomic<Index>))));
 
  public:
   using value_type = T;  ///< What is passed on.
@@ -130,21 +132,19 @@ class slot_ring {
   static constexpr cardinality consumers = Consumers;
 
   /// Of the fixed Capacity, with its slots inside the object: without the heap.
-  slot_ring()
-    requires(Capacity != dynamic_capacity)
-      : slot_ring(before_overflow{0}) {}
+  slot_ring() requires(Capacity != dynamic_capacity) : slot_ring(before_overflow{0}) {}
 
   /// `capacity` elements at most, exactly. Throws std::invalid_argument for 0, std::length_error for what cannot be
   /// addressed, std::bad_alloc; the message names the capacity. Nothing is allocated after that.
-  explicit slot_ring(std::size_t capacity, const Allocator& allocator = {})
-    requires(Capacity == dynamic_capacity)
+  explicit slot_ring(std::size_t capacity, const Allocator& allocator = {}) requires(Capacity == dynamic_capacity)
       : slot_ring(before_overflow{0}, capacity, allocator) {}
 
   /// For tests of positions that overflow; `room` is what the other constructors take.
   template <class... A>
   explicit slot_ring(before_overflow start, const A&... room)
       : slots_(room...), positions_(slots_.size()), pushed_(first_position(start)), popped_(first_position(start)) {
-    for (std::size_t i = 0; i < capacity(); ++i) std::construct_at(slots_.data() + i, static_cast<Index>(first_position(start) + i));
+    for (std::size_t i = 0; i < capacity(); ++i)
+      std::construct_at(slots_.data() + i, static_cast<Index>(first_position(start) + i));
   }
 
   slot_ring(const slot_ring&) = delete;  // a ring stays where its threads know it: share a pointer to it
@@ -206,8 +206,8 @@ class slot_ring {
   /// other; how many went in. If one throws, none of this call's is in the ring.
   template <std::input_iterator It>
   std::size_t try_push_n(It first, std::size_t n) {
-    constexpr bool cannot_throw = std::is_nothrow_constructible_v<T, std::iter_reference_t<It>> &&
-                                  noexcept(*std::declval<It&>()) && noexcept(++std::declval<It&>());
+    constexpr bool cannot_throw = std::is_nothrow_constructible_v<T, std::iter_reference_t<It>>&& noexcept(
+        *std::declval<It&>())&& noexcept(++std::declval<It&>());
     if (n == 0) return 0;
     [[maybe_unused]] const push_turn turn(producing_, one_producer);
     Index position = pushed_.position();
@@ -267,7 +267,7 @@ class slot_ring {
   /// out, it is lost, and those behind it stay.
   template <class Out>
   std::size_t try_pop_n(Out out, std::size_t n) {
-    constexpr bool cannot_throw = noexcept(*out = std::declval<T&&>()) && noexcept(++out);
+    constexpr bool cannot_throw = noexcept(*out = std::declval<T&&>())&& noexcept(++out);
     const auto hand_out = [&out](T& value) noexcept(cannot_throw) {
       *out = std::move(value);
       ++out;
@@ -295,17 +295,9 @@ class slot_ring {
 
   /// From now on a push answers `closed`, and so does a pop once everything that was pushed is out. Any
   /// thread, any number of times.
-  void seal() noexcept
-    requires many_push
-  {
-    pushed_.set(positions_.sealed());
-  }
+  void seal() noexcept requires many_push { pushed_.set(positions_.sealed()); }
   /// Whether somebody has sealed it; elements may still be inside. Once true, always true. Any thread.
-  bool is_sealed() const noexcept
-    requires many_push
-  {
-    return (pushed_.seen() & positions_.sealed()) != 0;
-  }
+  bool is_sealed() const noexcept requires many_push { return (pushed_.seen() & positions_.sealed()) != 0; }
 
   /// How many elements fit. Any thread.
   std::size_t capacity() const noexcept { return positions_.capacity(); }
@@ -323,7 +315,10 @@ class slot_ring {
   class cursor {
    public:
     cursor(slot_ring& ring, Index position) noexcept
-        : ring_(ring), last_(ring.slots_.data() + (ring.capacity() - 1)), here_(&ring.at(position)), position_(position) {}
+        : ring_(ring),
+          last_(ring.slots_.data() + (ring.capacity() - 1)),
+          here_(&ring.at(position)),
+          position_(position) {}
 
     Index position() const noexcept { return position_; }
     slot& operator*() const noexcept { return *here_; }
@@ -346,7 +341,9 @@ class slot_ring {
   };
 
   slot& at(Index position) noexcept { return slots_.data()[positions_.index(position)]; }
-  Index first_position(before_overflow start) const noexcept { return flagged_positions<Index>(slots_.size()).before(start); }
+  Index first_position(before_overflow start) const noexcept {
+    return flagged_positions<Index>(slots_.size()).before(start);
+  }
   Index hold(Index position) const noexcept { return static_cast<Index>(position | positions_.held()); }
 
   /// success: the slot at that position is ready. Else the answer of the call.
@@ -357,7 +354,8 @@ class slot_ring {
 
   /// A free slot, at `position` or, if other producers have moved on, later.
   finding find_room(Index position) noexcept {
-    if (is_free(position)) [[likely]] return {position, status::success};
+    if (is_free(position)) [[likely]]
+      return {position, status::success};
     return look_again_for_room(position);
   }
   // Edge "slot": takes the slot that a consumer has emptied.
@@ -373,7 +371,8 @@ class slot_ring {
       if (std::exchange(stood_back, true) || !push_distance_.stand_back(position)) {
         // The consumers stand exactly one lap behind: so they did at the instant of this look, because the
         // producers, at `position` before it, cannot have got past it.
-        if (many_pop && popped_.seen() == static_cast<Index>(position - positions_.lap())) return {position, status::full};
+        if (many_pop && popped_.seen() == static_cast<Index>(position - positions_.lap()))
+          return {position, status::full};
         // A single consumer's pop takes place when it empties the slot; one of many has taken its position before.
         const Index now = many_push ? pushed_.position() : position;
         if (now == position) return {position, many_pop ? status::busy : status::full};
@@ -385,11 +384,14 @@ class slot_ring {
 
   /// A filled slot, at `position` or, if other consumers have moved on, later.
   finding find_item(Index position) noexcept {
-    if (is_filled(position)) [[likely]] return {position, status::success};
+    if (is_filled(position)) [[likely]]
+      return {position, status::success};
     return look_again_for_item(position);
   }
   // Edge "item": takes the slot that a producer has filled.
-  bool is_filled(Index position) noexcept { return at(position).state.load(acquire) == (position | positions_.filled()); }
+  bool is_filled(Index position) noexcept {
+    return at(position).state.load(acquire) == (position | positions_.filled());
+  }
 
   [[gnu::noinline]] finding look_again_for_item(Index position) noexcept {
     for (bool stood_back = false;;) {
@@ -421,7 +423,7 @@ class slot_ring {
 
   /// How many slots from `position` on, up to `n`, are in the state of the first: free, or `filled`.
   std::size_t run_of(Index position, std::size_t n, Index flag) noexcept {
-    n = least(n, capacity());
+    n = min(n, capacity());
     std::size_t run = 1;
     for (cursor look(*this, position); run < n; ++run) {
       ++look;
@@ -437,13 +439,17 @@ class slot_ring {
   }
 
   void publish(slot& here, Index position) noexcept {
-    here.state.store(static_cast<Index>(position | positions_.filled()), release);  // Edge "item": hands the element to a consumer.
+    here.state.store(static_cast<Index>(position | positions_.filled()),
+                     release);  // Edge "item": hands the element to a consumer.
   }
 
   /// Fills `n` slots, or none if an element throws. `built` is called in between.
   template <class It, class Built = void (*)()>
-  void build(Index position, It& first, std::size_t n, Built built = [] {}) {
-    const auto place = [this, position](std::size_t i) { return std::addressof(at(positions_.next(position, i)).element); };
+  void build(
+      Index position, It& first, std::size_t n, Built built = [] {}) {
+    const auto place = [this, position](std::size_t i) {
+      return std::addressof(at(positions_.next(position, i)).element);
+    };
     unfinished batch(place);
     batch.build(first, n);
     batch.keep();
@@ -494,7 +500,7 @@ class slot_ring {
     }
 
    private:
-    static unsigned at_most(std::size_t most, std::size_t n) noexcept { return static_cast<unsigned>(least(most, n)); }
+    static unsigned at_most(std::size_t most, std::size_t n) noexcept { return static_cast<unsigned>(min(most, n)); }
 
     pace pace_;
     hint<Index> unready_;
@@ -526,4 +532,4 @@ class slot_ring {
   [[no_unique_address]] pop_side consuming_;
 };
 
-}  // namespace kew::inline KEW_NAMESPACE::detail
+}}}  // namespace kew::KEW_NAMESPACE::detail

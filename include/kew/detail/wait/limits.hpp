@@ -9,12 +9,12 @@
 #include <stop_token>
 #endif
 
-#include <kew/detail/clock.hpp>
-#include <kew/detail/parking.hpp>
-#include <kew/detail/sync.hpp>
+#include <kew/detail/machine/clock.hpp>
+#include <kew/detail/machine/sync.hpp>
+#include <kew/detail/wait/parking.hpp>
 #include <kew/status.hpp>
 
-namespace kew::inline KEW_NAMESPACE::detail {
+namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
 
 /// A limit is made when a call has to wait, for the place where its thread may sleep. `over()` is asked
 /// between looks, `verdict()` what the call returns then: `unmet` is full or empty.
@@ -83,4 +83,4 @@ struct stop_limit {
 };
 #endif
 
-}  // namespace kew::inline KEW_NAMESPACE::detail
+}}}  // namespace kew::KEW_NAMESPACE::detail

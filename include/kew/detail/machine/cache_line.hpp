@@ -3,9 +3,9 @@
 
 #include <cstddef>
 
-#include <kew/detail/sync.hpp>
+#include <kew/config.hpp>
 
-namespace kew::inline KEW_NAMESPACE::detail {
+namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
 
 #if defined(KEW_CACHE_LINE)
 inline constexpr std::size_t cache_line = KEW_CACHE_LINE;
@@ -19,4 +19,4 @@ inline constexpr std::size_t cache_line = 64;
 
 static_assert(cache_line >= 16 && (cache_line & (cache_line - 1)) == 0, "KEW_CACHE_LINE is a power of two");
 
-}  // namespace kew::inline KEW_NAMESPACE::detail
+}}}  // namespace kew::KEW_NAMESPACE::detail

@@ -21,16 +21,13 @@
 #include <cstddef>
 #include <cstdint>
 
-#include <kew/detail/cache_line.hpp>
-#include <kew/detail/clock.hpp>
-#include <kew/detail/futex_apple.hpp>
-#include <kew/detail/futex_linux.hpp>
-#include <kew/detail/futex_portable.hpp>
-#include <kew/detail/futex_windows.hpp>
-#include <kew/detail/least.hpp>
-#include <kew/detail/sync.hpp>
+#include <kew/detail/machine/cache_line.hpp>
+#include <kew/detail/machine/clock.hpp>
+#include <kew/detail/machine/futex.hpp>
+#include <kew/detail/machine/min_max.hpp>
+#include <kew/detail/machine/sync.hpp>
 
-namespace kew::inline KEW_NAMESPACE::detail {
+namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
 
 class alignas(cache_line) parking_place {
  public:
@@ -72,7 +69,8 @@ class alignas(cache_line) parking_place {
       // woken, as long as there is a sleeper to be counted out.
       const bool permit = permits(word) > 0 && (woken || sleepers(word) == 0);
       // Edge "park": takes over what the notifier had done.
-      if (word_.compare_exchange_weak(word, word - (permit ? one_permit : one_sleeper), acquire, relaxed)) return permit;
+      if (word_.compare_exchange_weak(word, word - (permit ? one_permit : one_sleeper), acquire, relaxed))
+        return permit;
     }
   }
 
@@ -82,7 +80,8 @@ class alignas(cache_line) parking_place {
     // Edge "look again": whoever is not seen asleep here will see, at its last look, what was done before.
     fence_light();
     const std::uint64_t word = word_.load(relaxed);
-    if (sleepers(word) > 0) [[unlikely]] wake(word, n);
+    if (sleepers(word) > 0) [[unlikely]]
+      wake(word, n);
   }
 
   void notify_all() noexcept { notify(UINT32_MAX); }
@@ -102,7 +101,7 @@ class alignas(cache_line) parking_place {
 
   [[gnu::noinline]] void wake(std::uint64_t word, std::size_t n) noexcept {
     while (sleepers(word) > 0) {
-      const auto woken = static_cast<std::uint32_t>(least<std::size_t>(n, sleepers(word), INT_MAX));
+      const auto woken = static_cast<std::uint32_t>(min<std::size_t>(n, sleepers(word), INT_MAX));
       // Edge "park": passes on what this thread has done.
       if (word_.compare_exchange_weak(word, word + woken * one_permit - woken * one_sleeper, release, relaxed)) {
         wake_ups_.fetch_add(1, relaxed);
@@ -166,4 +165,4 @@ class sleeper {
   bool permit_ = false;
 };
 
-}  // namespace kew::inline KEW_NAMESPACE::detail
+}}}  // namespace kew::KEW_NAMESPACE::detail

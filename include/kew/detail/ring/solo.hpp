@@ -4,17 +4,17 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include <kew/detail/sync.hpp>
+#include <kew/config.hpp>
+#include <kew/detail/machine/sync.hpp>
 
-namespace kew::inline KEW_NAMESPACE::detail {
-
-#if KEW_CHECKED
+namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
 
 class solo {
  public:
   /// A call on that side. `rule` is printed before the program is aborted.
   class turn {
    public:
+#if KEW_CHECKED
     turn(solo& side, const char* rule) noexcept : side_(side) {
       // No read-modify-write: a check that is no fence hides no mistake. It may miss an overlap, never invent one.
       if (side_.taken_.load(relaxed)) {
@@ -23,29 +23,22 @@ class solo {
       }
       side_.taken_.store(true, relaxed);
     }
-    turn(const turn&) = delete;
-    turn& operator=(const turn&) = delete;
     ~turn() { side_.taken_.store(false, relaxed); }
 
    private:
     solo& side_;
+#else
+    turn(solo&, const char*) noexcept {}
+    ~turn() {}
+
+   public:
+#endif
+    turn(const turn&) = delete;
+    turn& operator=(const turn&) = delete;
   };
 
  private:
-  atomic<bool> taken_{false};
+  atomic<bool> taken_{false};  // also where nothing is checked, so that the layout does not depend on it
 };
 
-#else
-
-class solo {
- public:
-  class turn {
-   public:
-    turn(solo&, const char*) noexcept {}
-    ~turn() {}
-  };
-};
-
-#endif
-
-}  // namespace kew::inline KEW_NAMESPACE::detail
+}}}  // namespace kew::KEW_NAMESPACE::detail

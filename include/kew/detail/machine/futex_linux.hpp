@@ -1,8 +1,8 @@
 // Sleeping on a word, on Linux: futex(2).
 #pragma once
 
-#include <kew/detail/clock.hpp>
-#include <kew/detail/platform.hpp>
+#include <kew/detail/machine/clock.hpp>
+#include <kew/detail/machine/platform.hpp>
 
 #ifdef KEW_FUTEX_LINUX
 
@@ -16,7 +16,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-namespace kew::inline KEW_NAMESPACE::detail {
+namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
 
 // Where long has 32 bits the kernel knows two kinds of timespec, and the C library's may be either.
 #if !defined(SYS_futex)
@@ -52,6 +52,6 @@ inline void futex_wake(atomic<std::uint32_t>& word, int count) noexcept {
   syscall(futex_call, &word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, count, nullptr, nullptr, 0);
 }
 
-}  // namespace kew::inline KEW_NAMESPACE::detail
+}}}  // namespace kew::KEW_NAMESPACE::detail
 
 #endif

@@ -1,12 +1,13 @@
-// The seam between kew and the machine: atomics, fences, the futex, the pause instruction and the
-// clock. No header above this one names any of these, so a program that defines KEW_SYNC_HEADER puts its own
-// versions in their place (the tests' explorer of memory orders does).
+// The seam between kew and the machine: atomics, their orders, hints, the asymmetric fence, the number of a thread; and
+// by inclusion the pause instruction, yields, naps and prefetches (platform.hpp). The futex and the clock are behind
+// the same seam (futex.hpp, clock.hpp). No header above detail/machine names any of these, so a program that defines
+// KEW_SYNC_HEADER puts its own versions in their place (the tests' explorer of memory orders does).
 //
-// A replacement header defines the macro KEW_NAMESPACE, the inline namespace that keeps its kew apart
-// from any other kew in the same program, and everything that this file and those below it declare in kew::detail.
+// A replacement header declares everything that the headers of detail/machine declare in kew::detail. The program
+// sets KEW_NAMESPACE, the inline namespace that keeps its kew apart from any other kew in the same program.
 #pragma once
 
-#include <kew/detail/platform.hpp>
+#include <kew/detail/machine/platform.hpp>
 
 #ifdef KEW_SYNC_HEADER
 
@@ -34,7 +35,7 @@
 #define KEW_TSAN 0
 #endif
 
-namespace kew::inline KEW_NAMESPACE::detail {
+namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
 
 /// A number that threads share for the sake of speed alone: whatever they read, what they do is right.
 template <class T>
@@ -46,12 +47,6 @@ class hint {
  private:
   atomic<T> value_{};
 };
-
-// ---- How finely a metered_ring counts ------------------------------------------------------------
-
-inline constexpr int histogram_divisions_log2 = 5;  // of each power of two
-inline constexpr int histogram_largest_log2 = 45;   // in nanoseconds: almost ten hours
-inline constexpr std::size_t most_shards = 8;       // over which threads are spread by their number
 
 /// Threads count from 0, in the order in which they first ask.
 inline std::size_t thread_number() noexcept {
@@ -120,6 +115,6 @@ inline bool fence_heavy() noexcept {
   return true;
 }
 
-}  // namespace kew::inline KEW_NAMESPACE::detail
+}}}  // namespace kew::KEW_NAMESPACE::detail
 
 #endif

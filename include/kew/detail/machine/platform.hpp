@@ -4,6 +4,8 @@
 // On Windows it has been compiled and run with MinGW-w64 and Wine only; on macOS not at all.
 #pragma once
 
+#include <kew/config.hpp>
+
 #ifndef KEW_SYNC_HEADER
 
 #include <atomic>
@@ -26,49 +28,7 @@
 #include <sched.h>
 #endif
 
-// How threads sleep: each way has a header of its own, which is empty where another one is chosen.
-#if defined(KEW_NO_FUTEX)
-#define KEW_FUTEX_PORTABLE
-#elif defined(__linux__)
-#define KEW_FUTEX_LINUX
-#elif defined(_WIN32)
-#define KEW_FUTEX_WINDOWS
-#elif defined(__ENVIRONMENT_MAC_OS_X_VERSION_MIN_REQUIRED__) && __ENVIRONMENT_MAC_OS_X_VERSION_MIN_REQUIRED__ >= 140400
-#define KEW_FUTEX_APPLE
-#else
-#define KEW_FUTEX_PORTABLE
-#endif
-
-// In a debug build the rings watch that no second thread enters a side that allows one.
-#ifndef KEW_CHECKED
-#if defined(NDEBUG) || defined(__OPTIMIZE__)
-#define KEW_CHECKED 0
-#else
-#define KEW_CHECKED 1
-#endif
-#endif
-
-// Translation units that were compiled with different choices must not share a type or an inline function:
-// each choice is a part of every name.
-#define KEW_JOIN_AS_THEY_ARE(a, b) a##b
-#define KEW_JOIN(a, b) KEW_JOIN_AS_THEY_ARE(a, b)
-#if defined(KEW_FUTEX_PORTABLE)
-#define KEW_PARKING v0_portable
-#else
-#define KEW_PARKING v0
-#endif
-#if KEW_CHECKED
-#define KEW_PARKING_AND_CHECKS KEW_JOIN(KEW_PARKING, _checked)
-#else
-#define KEW_PARKING_AND_CHECKS KEW_PARKING
-#endif
-#if defined(KEW_CACHE_LINE)
-#define KEW_NAMESPACE KEW_JOIN(KEW_JOIN(KEW_PARKING_AND_CHECKS, _line), KEW_CACHE_LINE)
-#else
-#define KEW_NAMESPACE KEW_PARKING_AND_CHECKS
-#endif
-
-namespace kew::inline KEW_NAMESPACE::detail {
+namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
 
 template <class T>
 using atomic = std::atomic<T>;
@@ -133,6 +93,6 @@ inline void nap() noexcept {
 #endif
 }
 
-}  // namespace kew::inline KEW_NAMESPACE::detail
+}}}  // namespace kew::KEW_NAMESPACE::detail
 
 #endif
