@@ -1,35 +1,33 @@
-// channel: a blocking_queue held by producer and consumer handles, which knows who is still there.
+// channel: a queue that waits, held by producer and consumer handles, which know what is left of the other side.
 //
 //     auto [tx, rx] = kew::make_channel<job>(1024);
 //
-// Use it     between threads that come and go: the stream ends by itself when one side has gone.
-// Not        where a queue lives as long as the program and nobody counts: blocking_queue.
-// Threads    each handle is used by one thread at a time; for another thread, copy it. A handle is copyable
-//            exactly where the ring allows several of it. A handle may be passed on to another thread.
-// Progress   pushes and pops as blocking_queue's. Copying a handle is one atomic increment. Destroying the last
-//            one of a side closes the channel; the last consumer also destroys what is inside, and for that
-//            waits for pushes that are under way.
-// Ordering   blocking_queue's.
-// Source     blocking_queue.hpp; the handles only count.
+// Use when     threads come and go: the stream ends by itself when one side has gone.
+// Avoid when   a queue lives as long as the program and nothing counts its users: blocking_queue.
+// Threads      each handle is used by one thread at a time; for another thread, copy it. A handle is copyable exactly
+//              where the ring allows several of it. A handle may be passed on to another thread. An observer may be
+//              used by several threads at a time.
+// Progress     pushes and pops as blocking_queue's. Copying a handle is one atomic increment. Destroying the last
+//              one of a side closes the channel; the last consumer also destroys what is inside, and for that waits for
+//              pushes that are under way.
+// Ordering     blocking_queue's.
+// Source       detail/wait/queue_core.hpp, as blocking_queue; the handles only count.
 #pragma once
 
-#include <chrono>
 #include <cstddef>
-#include <cstdint>
 #include <iterator>
 #include <optional>
-#include <type_traits>
 #include <utility>
-#include <version>
-
-#if defined(__cpp_lib_jthread)
-#include <stop_token>
-#endif
 
 #include <kew/blocking_queue.hpp>
 #include <kew/concepts.hpp>
+#include <kew/config.hpp>
 #include <kew/detail/machine/cache_line.hpp>
 #include <kew/detail/machine/sync.hpp>
+#include <kew/detail/wait/backoff.hpp>
+#include <kew/detail/wait/pop_half.hpp>
+#include <kew/detail/wait/push_half.hpp>
+#include <kew/detail/wait/queue_core.hpp>
 #include <kew/mpmc_ring.hpp>
 #include <kew/mpsc_ring.hpp>
 #include <kew/spmc_ring.hpp>
@@ -43,6 +41,8 @@ template <class T, class Ring = mpmc_ring<T>, class Wait = adaptive_wait>
 class producer;
 template <class T, class Ring = mpmc_ring<T>, class Wait = adaptive_wait>
 class consumer;
+template <class T, class Ring = mpmc_ring<T>, class Wait = adaptive_wait>
+class observer;
 
 namespace detail {
 
@@ -54,53 +54,56 @@ template <class T, class Ring, class Wait>
 class channel_state {
  public:
   template <class... A>
-  explicit channel_state(A&&... arguments) : queue(std::forward<A>(arguments)...) {}
+  explicit channel_state(A&&... arguments) : core(std::forward<A>(arguments)...) {}
 
-  void add_producer() noexcept { producers_.fetch_add(1, relaxed); }  // relaxed: the caller holds one already
+  // relaxed: the caller holds one of its kind already
+  void add_producer() noexcept { producers_.fetch_add(1, relaxed); }
   void add_consumer() noexcept { consumers_.fetch_add(1, relaxed); }
+  void add_owner() noexcept { owners_.fetch_add(1, relaxed); }
 
   void remove_producer() noexcept {
     // Edge "last producer": the last one closes after all that the others have pushed.
     if (producers_.fetch_sub(1, acq_rel) > 1) return;
-    queue.close();
-    remove_side();
+    core.close();
+    remove_owner();
   }
 
   void remove_consumer() noexcept {
     // Edge "last consumer": the last one takes over where the others have stopped.
     if (consumers_.fetch_sub(1, acq_rel) > 1) return;
-    queue.close();
+    core.close();
     discard_all();
-    remove_side();
+    remove_owner();
   }
 
-  blocking_queue<T, Ring, Wait> queue;
+  void remove_owner() noexcept {
+    // Edge "last owner": the one that destroys does so after the others' last calls.
+    if (owners_.fetch_sub(1, acq_rel) == 1) delete this;
+  }
+
+  queue_core<T, Ring, Wait> core;
 
  private:
   void discard_all() noexcept {
-    transient_wait transient;
+    backoff held_up;
     for (;;) {
-      status outcome = discard_one();
+      const status outcome = discard_one();
       if (outcome == status::closed) return;
-      if (!outcome) transient.pause();
+      if (!outcome) held_up.pause();
     }
   }
   status discard_one() noexcept {
     constexpr auto ignore = [](T&) noexcept {};
     if constexpr (consumes_in_place<Ring, decltype(ignore)>)
-      return queue.try_consume(ignore);
+      return core.try_consume(ignore);
     else
-      return queue.try_pop().status();
-  }
-
-  void remove_side() noexcept {
-    // Edge "last side": whoever destroys does so after the other side's last call.
-    if (sides_.fetch_sub(1, acq_rel) == 1) delete this;
+      return core.try_pop().status();
   }
 
   alignas(cache_line) atomic<std::size_t> producers_{1};
   atomic<std::size_t> consumers_{1};
-  atomic<std::uint32_t> sides_{2};
+  /// Of the memory: all producers are one, all consumers are one, and each observer is one.
+  atomic<std::size_t> owners_{2};
 };
 
 struct producer_side {
@@ -111,42 +114,55 @@ struct consumer_side {
   static void add(auto& channel) noexcept { channel.add_consumer(); }
   static void remove(auto& channel) noexcept { channel.remove_consumer(); }
 };
+struct no_side {
+  static void add(auto& channel) noexcept { channel.add_owner(); }
+  static void remove(auto& channel) noexcept { channel.remove_owner(); }
+};
 
-/// What producer and consumer have in common: a share in a channel, or none after a move.
+/// What the handles of a channel have in common: a share in it, or none after a move.
 template <class T, class Ring, class Wait, class Side>
 class handle {
  public:
-  using value_type = T;  ///< What is passed on.
+  using value_type = T;    ///< What is passed on.
+  using ring_type = Ring;  ///< What holds it.
 
-  /// Ends the stream for both sides, whatever other handles there are, and wakes everybody who waits. Any thread, any
-  /// number of times; without effect from a handle that was moved from.
+  /// Ends the stream for both sides, whatever other handles there are, and wakes every waiter. Any thread, any number
+  /// of times; without effect from a handle that was moved from.
   void close() noexcept {
-    if (state_) queue().close();
+    if (state_) state_->core.close();
   }
   /// Whether the stream has been ended; elements may still be inside. Once true, always true. True for a handle that
   /// was moved from.
-  bool is_closed() const noexcept { return !state_ || queue().is_closed(); }
+  bool is_closed() const noexcept { return !state_ || state_->core.is_closed(); }
   /// How many elements fit; 0 for a handle that was moved from.
-  std::size_t capacity() const noexcept { return state_ ? queue().capacity() : 0; }
+  std::size_t capacity() const noexcept { return state_ ? state_->core.capacity() : 0; }
   /// How many elements are inside, as far as another thread can know: from 0 to the capacity, always. 0 for a handle
   /// that was moved from.
-  std::size_t size_approx() const noexcept { return state_ ? queue().size_approx() : 0; }
+  std::size_t size_approx() const noexcept { return state_ ? state_->core.size_approx() : 0; }
 
   /// Over a metered_ring: its figures; all zero for a handle that was moved from.
   auto metrics() const noexcept requires has_metrics<Ring> {
-    return state_ ? queue().metrics() : decltype(queue().metrics()){};
+    return state_ ? state_->core.metrics() : decltype(state_->core.metrics()){};
+  }
+
+  /// A handle that does not count: the channel ends without regard to it, and what there was to see stays to be seen.
+  /// It is copyable, and any thread may use it.
+  observer<T, Ring, Wait> observe() const noexcept {
+    if (state_) state_->add_owner();
+    return observer<T, Ring, Wait>(state_);
   }
 
  protected:
   using state = channel_state<T, Ring, Wait>;
 
-  explicit handle(state& shared) noexcept : state_(&shared) {}
+  explicit handle(state* shared) noexcept : state_(shared) {}
   handle(const handle& other) noexcept : state_(other.state_) {
     if (state_) Side::add(*state_);
   }
   handle(handle&& other) noexcept : state_(std::exchange(other.state_, nullptr)) {}
   handle& operator=(const handle& other) noexcept { return *this = handle(other); }
   handle& operator=(handle&& other) noexcept {
+    if (this == &other) return *this;
     handle old(std::move(*this));
     state_ = std::exchange(other.state_, nullptr);
     return *this;
@@ -155,9 +171,8 @@ class handle {
     if (state_) Side::remove(*state_);
   }
 
-  /// False for a handle that was moved from.
-  bool attached() const noexcept { return state_ != nullptr; }
-  blocking_queue<T, Ring, Wait>& queue() const noexcept { return state_->queue; }
+  /// Null for a handle that was moved from.
+  queue_core<T, Ring, Wait>* core() const noexcept { return state_ ? &state_->core : nullptr; }
 
  private:
   state* state_;
@@ -165,13 +180,23 @@ class handle {
 
 }  // namespace detail
 
-/// The pushing half of a channel. One thread at a time uses a handle; channel.hpp says what follows when handles come
-/// and go. Its operations are blocking_queue's of the same names, and a handle that was moved from answers `closed`.
+/// A handle that watches a channel without being a part of it: made by observe() of a producer, a consumer or another
+/// observer. Its capacity, size_approx, metrics and is_closed go on answering when both sides have gone, and it can
+/// close the channel. Any number of threads may use one at the same time, other than to assign to it or destroy it.
 template <class T, class Ring, class Wait>
-class producer : public detail::handle<T, Ring, Wait, detail::producer_side> {
+class observer : public detail::handle<T, Ring, Wait, detail::no_side> {
+  using base = detail::handle<T, Ring, Wait, detail::no_side>;
+  using base::base;
+  template <class, class, class, class>
+  friend class detail::handle;
+};
+
+/// The pushing half of a channel. One thread at a time uses a handle; channel.hpp says what follows when handles come
+/// and go. A handle that was moved from answers `closed`.
+template <class T, class Ring, class Wait>
+class producer : public detail::handle<T, Ring, Wait, detail::producer_side>,
+                 public detail::push_half<producer<T, Ring, Wait>, T> {
   using base = detail::handle<T, Ring, Wait, detail::producer_side>;
-  using base::attached;
-  using base::queue;
 
  public:
   /// Another producer of the same channel, for another thread; only where the ring allows many.
@@ -183,7 +208,7 @@ class producer : public detail::handle<T, Ring, Wait, detail::producer_side> {
   producer(const producer&) requires(!many_producers<Ring>) = delete;             // the ring allows one producer
   producer& operator=(const producer&) requires(!many_producers<Ring>) = delete;  // the ring allows one producer
   /// @}
-  /// The other handle's part in the channel; the other answers `closed` from then on.
+  /// The other handle's part in the channel; the other answers `closed` from then on. To itself it changes nothing.
   /// @{
   producer(producer&&) noexcept = default;
   producer& operator=(producer&&) noexcept = default;
@@ -191,72 +216,19 @@ class producer : public detail::handle<T, Ring, Wait, detail::producer_side> {
   /// The last producer closes the channel.
   ~producer() = default;
 
-  /// blocking_queue's operation of this name; `closed` from a handle that was moved from.
-  /// @{
-  status push(const T& value) { return attached() ? queue().push(value) : status::closed; }
-  status push(T&& value) { return attached() ? queue().push(std::move(value)) : status::closed; }
-  template <class... A>
-  status emplace(A&&... arguments) {
-    return attached() ? queue().emplace(std::forward<A>(arguments)...) : status::closed;
-  }
-#if defined(__cpp_lib_jthread)
-  status push(const T& value, std::stop_token token) {
-    return attached() ? queue().push(value, std::move(token)) : status::closed;
-  }
-  status push(T&& value, std::stop_token token) {
-    return attached() ? queue().push(std::move(value), std::move(token)) : status::closed;
-  }
-#endif
-
-  template <class Rep, class Period>
-  status try_push_for(const T& value, std::chrono::duration<Rep, Period> limit) {
-    return attached() ? queue().try_push_for(value, limit) : status::closed;
-  }
-  template <class Rep, class Period>
-  status try_push_for(T&& value, std::chrono::duration<Rep, Period> limit) {
-    return attached() ? queue().try_push_for(std::move(value), limit) : status::closed;
-  }
-  template <class Clock, class Duration>
-  status try_push_until(const T& value, std::chrono::time_point<Clock, Duration> end) {
-    return attached() ? queue().try_push_until(value, end) : status::closed;
-  }
-  template <class Clock, class Duration>
-  status try_push_until(T&& value, std::chrono::time_point<Clock, Duration> end) {
-    return attached() ? queue().try_push_until(std::move(value), end) : status::closed;
-  }
-
-  status try_push(const T& value) { return attached() ? queue().try_push(value) : status::closed; }
-  status try_push(T&& value) { return attached() ? queue().try_push(std::move(value)) : status::closed; }
-  template <class... A>
-  status try_emplace(A&&... arguments) {
-    return attached() ? queue().try_emplace(std::forward<A>(arguments)...) : status::closed;
-  }
-  /// @}
-
-  /// blocking_queue's operation of this name; 0 from a handle that was moved from.
-  /// @{
-  template <std::input_iterator It>
-  std::size_t push_n(It first, std::size_t n) {
-    return attached() ? queue().push_n(std::move(first), n) : 0;
-  }
-  template <std::input_iterator It>
-  std::size_t try_push_n(It first, std::size_t n) {
-    return attached() ? queue().try_push_n(std::move(first), n) : 0;
-  }
-  /// @}
-
  private:
   using base::base;
+  using base::core;
+  friend detail::push_half<producer, T>;
   friend detail::first_handles<T, Ring, Wait>;
 };
 
 /// The popping half of a channel. One thread at a time uses a handle; channel.hpp says what follows when handles come
-/// and go. Its operations are blocking_queue's of the same names, and a handle that was moved from answers `closed`.
+/// and go. A handle that was moved from answers `closed`.
 template <class T, class Ring, class Wait>
-class consumer : public detail::handle<T, Ring, Wait, detail::consumer_side> {
+class consumer : public detail::handle<T, Ring, Wait, detail::consumer_side>,
+                 public detail::pop_half<consumer<T, Ring, Wait>, T> {
   using base = detail::handle<T, Ring, Wait, detail::consumer_side>;
-  using base::attached;
-  using base::queue;
 
  public:
   /// Another consumer of the same channel, for another thread; only where the ring allows many. Each element still goes
@@ -269,49 +241,13 @@ class consumer : public detail::handle<T, Ring, Wait, detail::consumer_side> {
   consumer(const consumer&) requires(!many_consumers<Ring>) = delete;             // the ring allows one consumer
   consumer& operator=(const consumer&) requires(!many_consumers<Ring>) = delete;  // the ring allows one consumer
   /// @}
-  /// The other handle's part in the channel; the other answers `closed` from then on.
+  /// The other handle's part in the channel; the other answers `closed` from then on. To itself it changes nothing.
   /// @{
   consumer(consumer&&) noexcept = default;
   consumer& operator=(consumer&&) noexcept = default;
   /// @}
   /// The last consumer closes the channel and destroys what is inside. For that it waits for pushes that are under way.
   ~consumer() = default;
-
-  /// blocking_queue's operation of this name; `closed` from a handle that was moved from.
-  /// @{
-  result<T> pop() { return attached() ? queue().pop() : status::closed; }
-#if defined(__cpp_lib_jthread)
-  result<T> pop(std::stop_token token) { return attached() ? queue().pop(std::move(token)) : status::closed; }
-#endif
-
-  template <class Rep, class Period>
-  result<T> try_pop_for(std::chrono::duration<Rep, Period> limit) {
-    return attached() ? queue().try_pop_for(limit) : status::closed;
-  }
-  template <class Clock, class Duration>
-  result<T> try_pop_until(std::chrono::time_point<Clock, Duration> end) {
-    return attached() ? queue().try_pop_until(end) : status::closed;
-  }
-
-  result<T> try_pop() { return attached() ? queue().try_pop() : status::closed; }
-  status try_pop(T& out) { return attached() ? queue().try_pop(out) : status::closed; }
-  template <class F>
-    requires consumes_in_place<Ring, F> status try_consume(F&& f) {
-      return attached() ? queue().try_consume(std::forward<F>(f)) : status::closed;
-    }
-  /// @}
-
-  /// blocking_queue's operation of this name; 0 from a handle that was moved from.
-  /// @{
-  template <class Out>
-  std::size_t pop_n(Out out, std::size_t most) {
-    return attached() ? queue().pop_n(std::move(out), most) : 0;
-  }
-  template <class Out>
-  std::size_t try_pop_n(Out out, std::size_t n) {
-    return attached() ? queue().try_pop_n(std::move(out), n) : 0;
-  }
-  /// @}
 
   /// `for (T& message : rx)` waits for each message and ends when the channel is closed and drained. A message
   /// lives until the next one is taken. Single-pass: each begin() takes a message of its own.
@@ -355,6 +291,8 @@ class consumer : public detail::handle<T, Ring, Wait, detail::consumer_side> {
 
  private:
   using base::base;
+  using base::core;
+  friend detail::pop_half<consumer, T>;
   friend detail::first_handles<T, Ring, Wait>;
 };
 
@@ -364,7 +302,7 @@ template <class T, class Ring, class Wait>
 struct first_handles {
   template <class... A>
   static auto make(A&&... arguments) {
-    auto& shared = *new channel_state<T, Ring, Wait>(std::forward<A>(arguments)...);
+    auto* const shared = new channel_state<T, Ring, Wait>(std::forward<A>(arguments)...);
     return std::pair(producer<T, Ring, Wait>(shared), consumer<T, Ring, Wait>(shared));
   }
 };

@@ -71,28 +71,4 @@ class adaptive_wait {
   unsigned polls_ = 0;
 };
 
-namespace detail {
-
-/// For a wait on another thread in the middle of its own call: nobody announces its end, but it ends soon,
-/// unless that thread has lost its core.
-class transient_wait {
- public:
-  void pause() noexcept {
-    // Yields alone would never let a thread of lower real-time priority go on.
-    constexpr unsigned rounds_before_naps = tuning::transient_pauses + tuning::transient_yields;
-    if (rounds_ < tuning::transient_pauses)
-      cpu_relax();
-    else if (rounds_ < rounds_before_naps)
-      yield();
-    else
-      nap();
-    if (rounds_ < rounds_before_naps) ++rounds_;
-  }
-
- private:
-  unsigned rounds_ = 0;
-};
-
-}  // namespace detail
-
 }}  // namespace kew::KEW_NAMESPACE

@@ -1,6 +1,6 @@
 #include "scenario.hpp"
 
-#include <kew/detail/wait/parking.hpp>
+#include <kew/detail/wait/wait_point.hpp>
 
 #include <cstdint>
 
@@ -25,17 +25,17 @@ class tokens {
         return true;
       }
       if (deadline != never && now() >= deadline) return false;
-      if (waiting.entered())
+      if (waiting.prepared())
         waiting.sleep(deadline);
       else
-        waiting.enter();
+        waiting.prepare();
     }
   }
   /// Goes through the motions of waiting, then goes away without a token. What it was woken for, if it was,
   /// is somebody else's.
   void change_of_mind() {
     sleeper waiting(place_);
-    if (waiting.enter() && explorer::choose(2) == 0) waiting.sleep(now() + for_a_while);
+    if (waiting.prepare() && explorer::choose(2) == 0) waiting.sleep(now() + for_a_while);
   }
   bool try_take() {
     unsigned seen = count_.load(acquire);
@@ -43,11 +43,11 @@ class tokens {
       if (count_.compare_exchange_weak(seen, seen - 1, acq_rel, acquire)) return true;
     return false;
   }
-  parking_place& place() { return place_; }
+  wait_point& place() { return place_; }
 
  private:
   kew::detail::atomic<unsigned> count_{0};
-  parking_place place_;
+  wait_point place_;
 };
 
 void one_waits() {
@@ -169,17 +169,17 @@ class gate {
   void pass() {
     sleeper waiting(place_);
     while (!open_.load(acquire)) {
-      if (waiting.entered())
+      if (waiting.prepared())
         waiting.sleep(never);
       else
-        waiting.enter();
+        waiting.prepare();
     }
     waiting.satisfied();
   }
 
  private:
   kew::detail::atomic<bool> open_{false};
-  parking_place place_;
+  wait_point place_;
 };
 
 void notify_all_wakes_one() {
@@ -207,16 +207,16 @@ void interrupted() {
       [&] {
         sleeper waiting(box.place());
         while (!stop.load(relaxed)) {
-          if (waiting.entered())
+          if (waiting.prepared())
             waiting.sleep(never);
           else
-            waiting.enter();
+            waiting.prepare();
         }
       },
       [&] { box.take(); }, [&] { box.put(); });
 }
 void interrupted_alone() {
-  parking_place place;
+  wait_point place;
   kew::detail::atomic<bool> stop(false);
   together(
       [&] {
@@ -226,10 +226,10 @@ void interrupted_alone() {
       [&] {
         sleeper waiting(place);
         while (!stop.load(relaxed)) {
-          if (waiting.entered())
+          if (waiting.prepared())
             waiting.sleep(never);
           else
-            waiting.enter();
+            waiting.prepare();
         }
       });
 }

@@ -156,7 +156,7 @@ inline void cpu_relax(::explorer::site where = ::explorer::site::current()) noex
   ::explorer::engine::relax(where);
 }
 inline void yield(::explorer::site where = ::explorer::site::current()) noexcept { ::explorer::engine::relax(where); }
-inline void nap(::explorer::site where = ::explorer::site::current()) noexcept { ::explorer::engine::relax(where); }
+inline void nap(unsigned, ::explorer::site where = ::explorer::site::current()) noexcept { ::explorer::engine::relax(where); }
 
 inline void full_fence(::explorer::site where = ::explorer::site::current()) noexcept {
   ::explorer::engine::fence(seq_cst, where);

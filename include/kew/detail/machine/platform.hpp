@@ -83,12 +83,12 @@ inline void yield() noexcept {
 #endif
 }
 
-/// Gives the core away for about 50 µs, also to threads of lower priority.
-inline void nap() noexcept {
+/// Gives the core away for about so many microseconds, less than a second, also to threads of lower priority.
+inline void nap(unsigned microseconds) noexcept {
 #if defined(_WIN32)
-  Sleep(1);  // its shortest that is not a yield
+  Sleep((microseconds + 999) / 1000);  // its shortest that is not a yield is 1
 #else
-  const timespec pause{.tv_sec = 0, .tv_nsec = 50'000};
+  const timespec pause{.tv_sec = 0, .tv_nsec = static_cast<long>(microseconds) * 1000};
   nanosleep(&pause, nullptr);
 #endif
 }

@@ -108,7 +108,7 @@ inline bool fence_heavy() noexcept {
 #ifdef KEW_FUTEX_LINUX
   if (membarrier_at_work.load(relaxed) && !membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED)) {
     membarrier_at_work.store(false, relaxed);
-    nap();  // What others have fenced lightly until now nothing fences any more; no store takes that long to be seen.
+    nap(50);  // What others have fenced lightly until now nothing fences any more; no store takes that long to be seen.
     return false;
   }
 #endif

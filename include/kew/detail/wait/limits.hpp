@@ -1,4 +1,4 @@
-// When a wait gives up: never, at a time, or when a std::stop_token says so.
+// When a wait gives up: never, at a time, when a std::stop_token says so, or at the first of the two.
 #pragma once
 
 #include <chrono>
@@ -9,22 +9,23 @@
 #include <stop_token>
 #endif
 
+#include <kew/config.hpp>
 #include <kew/detail/machine/clock.hpp>
 #include <kew/detail/machine/sync.hpp>
-#include <kew/detail/wait/parking.hpp>
+#include <kew/detail/wait/wait_point.hpp>
 #include <kew/status.hpp>
 
 namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
 
-/// A limit is made when a call has to wait, for the place where its thread may sleep. `over()` is asked
-/// between looks, `verdict()` what the call returns then: `unmet` is full or empty.
+/// A limit makes its watch when a call has to wait, for the place where its thread may sleep. `over()` is asked between
+/// looks, `verdict(found)` what the call answers then; `found` is what the last look found: full, empty or busy.
 struct no_limit {
   class watch {
    public:
-    watch(const no_limit&, parking_place&) noexcept {}
+    watch(const no_limit&, wait_point&) noexcept {}
     static constexpr bool over() noexcept { return false; }
     static constexpr time_point deadline() noexcept { return never; }
-    static constexpr status verdict(status unmet) noexcept { return unmet; }
+    static constexpr status verdict(status found) noexcept { return found; }
   };
 };
 
@@ -45,12 +46,12 @@ struct time_limit {
 
   class watch {
    public:
-    watch(const time_limit& limit, parking_place&) noexcept : end_(limit.end.time_since_epoch()) {}
+    watch(const time_limit& limit, wait_point&) noexcept : end_(limit.end.time_since_epoch()) {}
 
     bool over() const noexcept { return left() <= seconds::zero(); }
     /// Asked anew before each sleep, because another clock than the steady one may have been set meanwhile.
     time_point deadline() const noexcept { return after(left()); }
-    static constexpr status verdict(status unmet) noexcept { return unmet; }
+    static constexpr status verdict(status found) noexcept { return found; }
 
    private:
     seconds left() const noexcept { return end_ - seconds(Clock::now().time_since_epoch()); }
@@ -58,29 +59,42 @@ struct time_limit {
     seconds end_;
   };
 };
+template <class Clock, class Duration>
+time_limit(std::chrono::time_point<Clock, Duration>) -> time_limit<Clock, Duration>;
 
 #if defined(__cpp_lib_jthread)
+
+/// `Time` is one of the limits above.
+template <class Time>
 struct stop_limit {
   const std::stop_token& token;
+  Time time{};
 
   class watch {
    public:
-    watch(const stop_limit& limit, parking_place& place) : token_(limit.token), wake_(limit.token, waker{place}) {}
-    bool over() const noexcept { return token_.stop_requested(); }
-    static constexpr time_point deadline() noexcept { return never; }
-    static constexpr status verdict(status) noexcept { return status::stopped; }
+    watch(const stop_limit& limit, wait_point& place)
+        : token_(limit.token), time_(limit.time, place), wake_(limit.token, waker{place}) {}
+    bool over() const noexcept { return token_.stop_requested() || time_.over(); }
+    time_point deadline() const noexcept { return time_.deadline(); }
+    status verdict(status found) const noexcept {
+      return token_.stop_requested() ? status::stopped : time_.verdict(found);
+    }
 
    private:
     struct waker {
-      parking_place& place;
-      // Everybody, because sleepers have no names: the others look again and sleep on.
+      wait_point& place;
+      // All of them, because sleepers are anonymous: the others look again and sleep on.
       void operator()() const noexcept { place.interrupt(); }
     };
 
     const std::stop_token& token_;
+    typename Time::watch time_;
     std::stop_callback<waker> wake_;
   };
 };
+template <class Time>
+stop_limit(const std::stop_token&, Time) -> stop_limit<Time>;
+
 #endif
 
 }}}  // namespace kew::KEW_NAMESPACE::detail

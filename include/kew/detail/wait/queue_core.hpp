@@ -1,0 +1,215 @@
+// What every queue that waits is made of: a ring that can be closed, and the two points where producers and consumers
+// wait. The verbs that users call are written over it in push_half.hpp and pop_half.hpp.
+#pragma once
+
+#include <cstddef>
+#include <cstdio>
+#include <cstdlib>
+#include <iterator>
+#include <type_traits>
+#include <utility>
+
+#include <kew/concepts.hpp>
+#include <kew/config.hpp>
+#include <kew/detail/machine/sync.hpp>
+#include <kew/detail/wait/backoff.hpp>
+#include <kew/detail/wait/gated_ring.hpp>
+#include <kew/detail/wait/limits.hpp>
+#include <kew/detail/wait/outcome.hpp>
+#include <kew/detail/wait/wait_point.hpp>
+#include <kew/status.hpp>
+#include <kew/wait.hpp>
+
+namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
+
+template <class T, class Ring, class Wait>
+class queue_core {
+  static_assert(ring<Ring>, "kew: the second parameter of a queue is a ring: see kew::ring in concepts.hpp");
+  static_assert(std::is_same_v<typename Ring::value_type, T>, "kew: the ring below a queue of T holds T");
+  static_assert(wait_policy<Wait>, "kew: the third parameter of a queue says how to wait: see wait.hpp");
+
+  using closable = sealable<Ring>;
+
+  /// What goes into the ring by try_push; everything else is built in place.
+  template <class... A>
+  static constexpr bool is_value = sizeof...(A) == 1 && (std::is_same_v<std::remove_cvref_t<A>, T> && ...);
+
+ public:
+  template <class... A>
+  explicit queue_core(A&&... arguments) : ring_(std::forward<A>(arguments)...) {}
+
+  // ---- Pushing: `arguments` are a T, or what a T is built from. A failed call leaves them untouched. -------------
+
+  template <class... A>
+  status try_push(A&&... arguments) {
+    status outcome = status::success;
+    if constexpr (is_value<A...>)
+      outcome = ring_.try_push(std::forward<A>(arguments)...);
+    else
+      outcome = ring_.try_emplace(std::forward<A>(arguments)...);
+    if (outcome) [[likely]]
+      notify(items_, 1);
+    return outcome;
+  }
+
+  template <class Limit, class... A>
+  status push(Limit limit, A&&... arguments) {
+    // As try_push, once more: so that a call that need not wait has one frame less, and keeps nothing in memory.
+    status outcome = status::success;
+    if constexpr (is_value<A...>)
+      outcome = ring_.try_push(std::forward<A>(arguments)...);
+    else
+      outcome = ring_.try_emplace(std::forward<A>(arguments)...);
+    if (outcome) [[likely]] {
+      notify(items_, 1);
+      return outcome;
+    }
+    if (outcome == status::closed) return outcome;
+    check_not_inside(this);
+    return wait_for(room_, limit, [&] { return try_push(std::forward<A>(arguments)...); });
+  }
+
+  template <class It>
+  std::size_t try_push_n(It first, std::size_t n) {
+    static_assert(pushes_batches<closable, It>, "kew: the ring below this queue has no try_push_n");
+    const std::size_t count = ring_.try_push_n(std::move(first), n);
+    if (count > 0) notify(items_, count);
+    return count;
+  }
+
+  // ---- Popping ---------------------------------------------------------------------------------------------------
+
+  result<T> try_pop() {
+    freed_slots freed{room_, 1};
+    result<T> outcome = ring_.try_pop();
+    if (!outcome) freed.count = 0;
+    return outcome;
+  }
+  status try_pop(T& out) {
+    freed_slots freed{room_, 1};
+    const status outcome = ring_.try_pop(out);
+    if (!outcome) freed.count = 0;
+    return outcome;
+  }
+
+  template <class Limit>
+  result<T> pop(Limit limit) {
+    result<T> outcome = try_pop();
+    if (ends_wait(outcome)) [[likely]]
+      return outcome;
+    return wait_for(items_, limit, [this] { return try_pop(); });
+  }
+
+  template <class F>
+  status try_consume(F&& f) {
+    freed_slots freed{room_, 1};
+#if KEW_CHECKED
+    const inside here(this);
+#endif
+    const status outcome = ring_.try_consume(std::forward<F>(f));
+    if (!outcome) freed.count = 0;
+    return outcome;
+  }
+
+  template <class Out>
+  std::size_t try_pop_n(Out out, std::size_t n) {
+    static_assert(pops_batches<closable, Out>, "kew: the ring below this queue has no try_pop_n");
+    freed_slots freed{room_, n};
+    return freed.count = ring_.try_pop_n(std::move(out), n);
+  }
+
+  // ---- Any thread ------------------------------------------------------------------------------------------------
+
+  void close() noexcept {
+    ring_.seal();
+    if constexpr (Wait::parks) {
+      room_.notify_all();
+      items_.notify_all();
+    }
+  }
+  bool is_closed() const noexcept { return ring_.is_sealed(); }
+  std::size_t capacity() const noexcept { return ring_.capacity(); }
+  std::size_t size_approx() const noexcept { return ring_.size_approx(); }
+  auto metrics() const noexcept requires has_metrics<Ring> { return ring_.metrics(); }
+
+ private:
+  static void notify(wait_point& place, std::size_t n) noexcept {
+    if constexpr (Wait::parks) place.notify(n);
+  }
+
+  /// Wakes producers on the way out: also where an element was lost because it threw when it was handed out.
+  struct freed_slots {
+    wait_point& room;
+    std::size_t count;
+    ~freed_slots() {
+      if (count > 0) notify(room, count);
+    }
+  };
+
+  template <class Outcome>
+  static bool ends_wait(const Outcome& outcome) noexcept {
+    return outcome || status_of(outcome) == status::closed;
+  }
+
+  /// Looks again and again, and sleeps at `place` in between as the policy says. Out of line, so that a call that
+  /// succeeds at once saves no registers for it.
+  template <class Limit, class Look>
+  [[gnu::noinline]] static auto wait_for(wait_point& place, const Limit& limit, Look look) -> decltype(look()) {
+    typename Limit::watch watch(limit, place);
+    Wait policy;
+    backoff held_up;
+    sleeper waiting(place);
+    for (;;) {
+      auto outcome = look();
+      if (ends_wait(outcome)) {
+        waiting.satisfied();
+        return outcome;
+      }
+      if (watch.over()) return watch.verdict(status_of(outcome));
+      if (status_of(outcome) == status::busy) {
+        // Nothing announces the end of that, and it need not concern this side: no sleeping on it.
+        waiting.cancel();
+        held_up.pause();
+      } else if (waiting.prepared()) {
+        waiting.sleep(watch.deadline());
+      } else if (!policy.poll_again() && !waiting.prepare()) {
+        yield();
+      }
+    }
+  }
+
+  // A push that waits for room while its own thread is inside try_consume of the same queue waits for ever.
+#if KEW_CHECKED
+  class inside {
+   public:
+    explicit inside(const void* queue) noexcept : outer_(std::exchange(innermost(), queue)) {}
+    inside(const inside&) = delete;
+    inside& operator=(const inside&) = delete;
+    ~inside() { innermost() = outer_; }
+
+    static const void*& innermost() noexcept {
+      thread_local const void* queue = nullptr;
+      return queue;
+    }
+
+   private:
+    const void* outer_;
+  };
+  static void check_not_inside(const void* queue) noexcept {
+    if (inside::innermost() != queue) return;
+    std::fputs(
+        "kew: a push waits for room inside try_consume of the same queue, whose slot is not free before that "
+        "returns; pop the message first\n",
+        stderr);
+    std::abort();
+  }
+#else
+  static void check_not_inside(const void*) noexcept {}
+#endif
+
+  closable ring_;
+  wait_point room_;   ///< Where producers wait.
+  wait_point items_;  ///< Where consumers wait.
+};
+
+}}}  // namespace kew::KEW_NAMESPACE::detail

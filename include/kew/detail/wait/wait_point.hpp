@@ -1,0 +1,303 @@
+// Where a queue's waiters wait until there is something for them, at no cost to a notifier that finds nobody waiting.
+//
+// There are two kinds of waiter behind one word, which is all that a notifier reads:
+//
+//   sleepers   threads that the kernel puts to sleep. They are anonymous: only their number is known.
+//   entries    objects of type wait_entry in a list, each with a function through which it is told. For what waits
+//              at several places at once, or waits without a thread.
+//
+// A sleeper counts itself (prepare_wait), looks once more for what it waits for, and sleeps (commit_wait) or goes away
+// (cancel_wait). A notifier turns one sleeper into one permit and wakes one thread, which takes the permit away. So the
+// next notifier finds that thread counted out already and does not wake it again, however long it takes to get up. Any
+// sleeper may take any permit, and none goes to sleep while there is one; so there are always at least as many
+// sleepers and permits in the word as threads that the kernel has asleep.
+//
+// A thread that has taken a permit and goes away without what it was woken for passes the permit on (class sleeper). So
+// does an entry that was told.
+//
+// Between counting a sleeper out and the end of its system call a notifier may be preempted, or stopped for ever. Until
+// the call is over the word is marked: `call_pending`. A notifier that finds the mark makes the call itself, for
+// all permits. So a sleeper that one notifier leaves behind is woken by the next push, pop or close.
+//
+//     generation | permits | listed | call_pending | sleepers
+//        22 bits   20 bits    1 bit          1 bit    20 bits
+//
+// The generation counts grants, so that a notifier takes back the mark of no other. A notifier that stops for exactly
+// 2^22 grants and finds another one stopped when it goes on takes the other's mark back: that is what remains.
+//
+// Source     an event count (D. Reed and R. Kanodia, "Synchronization with Eventcounts and Sequencers", 1979) with
+//            the permits of a semaphore; the second look makes the store-buffering (Dekker) pattern safe.
+#pragma once
+
+#include <climits>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+
+#include <kew/config.hpp>
+#include <kew/detail/machine/cache_line.hpp>
+#include <kew/detail/machine/clock.hpp>
+#include <kew/detail/machine/futex.hpp>
+#include <kew/detail/machine/min_max.hpp>
+#include <kew/detail/machine/sync.hpp>
+#include <kew/detail/wait/spin_lock.hpp>
+
+namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
+
+/// A waiter that is told of a notification. Lives as long as its wait, in the object that waits.
+class wait_entry {
+ public:
+  /// `tell` is called at most once for each time the entry is added, by a notifier that holds the wait point's lock: it
+  /// must be short, and must not call the wait point. After that the entry is not in the list any more.
+  explicit wait_entry(void (*tell)(wait_entry&) noexcept) noexcept : tell_(tell) {}
+  wait_entry(const wait_entry&) = delete;
+  wait_entry& operator=(const wait_entry&) = delete;
+
+ private:
+  friend class wait_point;
+
+  void (*tell_)(wait_entry&) noexcept;
+  wait_entry* previous_ = nullptr;
+  wait_entry* next_ = nullptr;
+  bool listed_ = false;
+};
+
+class alignas(cache_line) wait_point {
+ public:
+  /// How many wake-ups there had been before a thread prepared to wait.
+  using ticket = std::uint32_t;
+
+  wait_point() noexcept { prepare_fences(); }
+  wait_point(const wait_point&) = delete;
+  wait_point& operator=(const wait_point&) = delete;
+#if KEW_CHECKED
+  ~wait_point() {
+    const std::uint64_t word = word_.load(relaxed);
+    if (sleepers(word) == 0 && permits(word) == 0 && (word & listed) == 0) return;
+    std::fputs("kew: a queue is destroyed while somebody waits in it; close it first, and let every call return\n",
+               stderr);
+    std::abort();
+  }
+#else
+  ~wait_point() {}
+#endif
+
+  // ---- Sleepers ----------------------------------------------------------------------------------------------
+
+  /// Counts the caller as a sleeper, unless there are too many (2^19). It settles, looks once more for what it waits
+  /// for, and then it commits or cancels.
+  bool prepare_wait(ticket& before) noexcept {
+    // Edge "interrupt": the second look sees what an earlier interrupt was about. And the count is not moved before
+    // this load: no wake-up of a counted sleeper may be missed.
+    before = wake_ups_.load(acquire);
+    if (sleepers(word_.load(relaxed)) >= most_sleepers) return false;
+    word_.fetch_add(one_sleeper, relaxed);  // relaxed: the fence in settle() orders it
+    return true;
+  }
+
+  /// To be called between becoming visible (prepare_wait, add) and the second look, which then sees what notifiers did
+  /// before they looked for waiters in vain. False where the kernel refuses: the caller may not sleep on what it sees.
+  bool settle() noexcept {
+    return fence_heavy();  // Edge "look again"
+  }
+
+  /// Sleeps until the first wake-up after the ticket was drawn, or for no reason; not beyond the deadline. True:
+  /// the caller has taken a permit. In any case it is not counted any more.
+  bool commit_wait(ticket before, time_point deadline) noexcept {
+    // A permit that is there already was given before the ticket was drawn, so nothing would end a sleep for it.
+    const bool woken = permits(word_.load(relaxed)) > 0 || futex_wait(wake_ups_, before, deadline);
+    return cancel_wait(woken);
+  }
+
+  /// Takes the caller out of the count, or takes a permit away and says true.
+  bool cancel_wait(bool woken = false) noexcept {
+    std::uint64_t word = word_.load(relaxed);
+    for (;;) {
+      // A woken thread takes the permit that it was woken with. Any other leaves permits to those that were woken, as
+      // long as there is a sleeper to be counted out.
+      const bool permit = permits(word) > 0 && (woken || sleepers(word) == 0);
+      // Edge "park": takes over what the notifier had done.
+      if (word_.compare_exchange_weak(word, word - (permit ? one_permit : one_sleeper), acquire, relaxed))
+        return permit;
+    }
+  }
+
+  // ---- Entries -----------------------------------------------------------------------------------------------
+
+  /// Puts an entry at the end of the list. As after prepare_wait, the caller settles and looks once more.
+  void add(wait_entry& entry) noexcept {
+    const spin_lock::guard locked(lock_);
+    entry.listed_ = true;
+    entry.previous_ = last_;
+    entry.next_ = nullptr;
+    (last_ ? last_->next_ : first_) = &entry;
+    last_ = &entry;
+    if (first_ == &entry) word_.fetch_or(listed, relaxed);  // relaxed: the fence in settle() orders it
+  }
+
+  /// Takes an entry out of the list. False: it had been told, and if it does not take what it was told of, the caller
+  /// notifies another one. Afterwards nobody touches the entry.
+  bool remove(wait_entry& entry) noexcept {
+    const spin_lock::guard locked(lock_);
+    if (!entry.listed_) return false;
+    unlink(entry);
+    return true;
+  }
+
+  // ---- Notifiers ---------------------------------------------------------------------------------------------
+
+  /// Wakes or tells up to `n` waiters, for as many things that they may be waiting for. No kernel call and no fence
+  /// where nobody waits.
+  void notify(std::size_t n = 1) noexcept {
+    // Edge "look again": a waiter that is not seen here will see, at its second look, what was done before.
+    fence_light();
+    const std::uint64_t word = word_.load(relaxed);
+    if ((word & waiting) != 0) [[unlikely]]
+      wake(n);
+  }
+
+  void notify_all() noexcept { notify(SIZE_MAX); }
+
+  /// Makes every sleeping thread look again, without a permit: for what concerns only one of them.
+  void interrupt() noexcept {
+    wake_ups_.fetch_add(1, release);  // Edge "interrupt": passes on what it is about.
+    futex_wake(wake_ups_, INT_MAX);
+  }
+
+ private:
+  static constexpr int count_bits = 20;
+  static constexpr std::uint64_t one_sleeper = 1;
+  static constexpr std::uint64_t call_pending = std::uint64_t{1} << count_bits;
+  static constexpr std::uint64_t listed = call_pending << 1;
+  static constexpr std::uint64_t one_permit = listed << 1;
+  static constexpr std::uint64_t one_generation = one_permit << count_bits;
+
+  static constexpr std::uint64_t all_sleepers = call_pending - 1;
+  static constexpr std::uint64_t waiting = all_sleepers | call_pending | listed;
+  /// Threads that see room for one more may be late by as much again.
+  static constexpr std::uint32_t most_sleepers = all_sleepers / 2;
+
+  static constexpr std::uint32_t sleepers(std::uint64_t word) noexcept {
+    return static_cast<std::uint32_t>(word & all_sleepers);
+  }
+  static constexpr std::uint32_t permits(std::uint64_t word) noexcept {
+    return static_cast<std::uint32_t>(word / one_permit % (one_generation / one_permit));
+  }
+  static constexpr std::uint64_t generation(std::uint64_t word) noexcept { return word / one_generation; }
+
+  [[gnu::noinline]] void wake(std::size_t n) noexcept {
+    // Where both kinds wait they take turns at being the first.
+    const bool sleepers_first = sleepers_first_.get();
+    sleepers_first_.set(!sleepers_first);
+    if (!sleepers_first) n -= tell(n);
+    n -= grant(n);
+    if (n > 0) tell(n);
+  }
+
+  /// Wakes up to `n` sleepers, and finishes the call that another notifier may have left pending. Returns how many.
+  std::size_t grant(std::size_t n) noexcept {
+    std::uint64_t word = word_.load(relaxed);
+    for (;;) {
+      const auto granted = static_cast<std::uint32_t>(min<std::size_t>(n, sleepers(word)));
+      const bool left_behind = (word & call_pending) != 0;
+      if (granted == 0 && !left_behind) return 0;
+      const std::uint64_t next = (word - granted * one_sleeper + granted * one_permit + one_generation) | call_pending;
+      // Edge "park": passes on what this thread has done.
+      if (!word_.compare_exchange_weak(word, next, release, relaxed)) continue;
+      wake_ups_.fetch_add(1, relaxed);
+      if (const std::uint32_t calls = left_behind ? permits(next) : granted; calls > 0)
+        futex_wake(wake_ups_, static_cast<int>(calls));
+      finish_call(next);
+      return granted;
+    }
+  }
+
+  /// Takes the mark back, unless a later grant has set it anew: that one's call is for all permits.
+  void finish_call(std::uint64_t word) noexcept {
+    const std::uint64_t mine = generation(word);
+    // relaxed: the mark hands nothing over. It is gone only after the call, which no compiler moves.
+    while (generation(word) == mine && (word & call_pending) != 0)
+      if (word_.compare_exchange_weak(word, word & ~call_pending, relaxed, relaxed)) return;
+  }
+
+  /// Tells up to `n` entries, oldest first. Returns how many.
+  std::size_t tell(std::size_t n) noexcept {
+    std::size_t told = 0;
+    if (n == 0 || (word_.load(relaxed) & listed) == 0) return told;
+    const spin_lock::guard locked(lock_);
+    for (; told < n && first_ != nullptr; ++told) {
+      wait_entry& entry = *first_;
+      unlink(entry);
+      entry.tell_(entry);
+    }
+    return told;
+  }
+
+  void unlink(wait_entry& entry) noexcept {
+    (entry.previous_ ? entry.previous_->next_ : first_) = entry.next_;
+    (entry.next_ ? entry.next_->previous_ : last_) = entry.previous_;
+    entry.listed_ = false;
+    if (first_ == nullptr) word_.fetch_and(~listed, relaxed);  // relaxed: only spares notifiers the lock
+  }
+
+  atomic<std::uint64_t> word_{0};
+  /// What the kernel compares before it puts a thread to sleep.
+  atomic<std::uint32_t> wake_ups_{0};
+  hint<bool> sleepers_first_;
+  /// Guards the list. Taken only where there is, or was, an entry.
+  spin_lock lock_;
+  wait_entry* first_ = nullptr;
+  wait_entry* last_ = nullptr;
+};
+
+/// One thread's wait at a wait point, which it may prepare and cancel several times. However that ends, by an exception
+/// too, the count is right afterwards, and no permit is lost.
+class sleeper {
+ public:
+  explicit sleeper(wait_point& place) noexcept : place_(place) {}
+  sleeper(const sleeper&) = delete;
+  sleeper& operator=(const sleeper&) = delete;
+  ~sleeper() {
+    cancel();
+    if (permit_) place_.notify();
+  }
+
+  bool prepared() const noexcept { return prepared_; }
+
+  /// True: the caller looks once more, and then it may sleep. False: it cannot sleep now and has to go on looking.
+  bool prepare() noexcept {
+    // What a permit of before was given for, another thread has taken: the caller has looked in vain since.
+    permit_ = false;
+    if (!place_.prepare_wait(ticket_)) return false;
+    prepared_ = true;
+    if (place_.settle()) return true;
+    cancel();
+    return false;
+  }
+
+  void sleep(time_point deadline) noexcept {
+    permit_ = place_.commit_wait(ticket_, deadline);
+    prepared_ = false;
+  }
+
+  void cancel() noexcept {
+    if (!prepared_) return;
+    permit_ = place_.cancel_wait();
+    prepared_ = false;
+  }
+
+  /// The caller has what it waited for.
+  void satisfied() noexcept {
+    cancel();
+    permit_ = false;
+  }
+
+ private:
+  wait_point& place_;
+  wait_point::ticket ticket_ = 0;
+  bool prepared_ = false;
+  bool permit_ = false;
+};
+
+}}}  // namespace kew::KEW_NAMESPACE::detail
