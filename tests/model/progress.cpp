@@ -4,6 +4,7 @@
 // so that no header promises less than it could.
 #include "rings.hpp"
 #include "scenario.hpp"
+#include "tokens.hpp"
 
 #include <kew/blocking_queue.hpp>
 #include <kew/channel.hpp>
@@ -217,6 +218,39 @@ void pop_beside_a_stopped_pop() {
   finish(held);
 }
 
+// ---- The wait point: a notifier that stops leaves nobody behind for good -----------------------------------------
+
+void take_beside_a_stopped_notifier() {
+  tokens box;
+  together([&] { box.put(); }, [&] { box.take(); }, [&] { box.put(); });
+}
+void take_beside_a_stopped_notifier_alone() {
+  tokens box;
+  together([&] { box.put(); }, [&] { box.take(); });
+}
+void two_take_beside_a_stopped_notifier() {
+  tokens box;
+  together([&] { box.put(2); }, [&] { box.take(); }, [&] { box.take(); },
+           [&] {
+             box.put();
+             box.put();
+           });
+}
+void take_by_entry_beside_a_stopped_notifier() {
+  tokens box;
+  together([&] { box.put(); }, [&] { box.take_by_entry(); }, [&] { box.put(); });
+}
+template <class Ring>
+void push_beside_a_stopped_pop_and_close() {
+  queue<Ring> held(2);
+  static_cast<void>(held.try_push(probe(1)));
+  static_cast<void>(held.try_push(probe(2)));
+  // The pop that stops has freed a slot; whatever became of its wake-up, the next pop or the close brings it.
+  together([&] { static_cast<void>(held.try_pop()); }, [&] { static_cast<void>(held.push(probe(3))); },
+           [&] { held.close(); });
+  finish(held);
+}
+
 // ---- channel -----------------------------------------------------------------------------------------------------
 
 template <class Ring>
@@ -277,6 +311,13 @@ constexpr statement statements[] = {
     {"blocking_queue over spsc: closing does not free a pop from a stopped push", promise::can_wait_for_ever, pop_beside_a_stopped_push_and_close<spsc>, 1},
     {"blocking_queue over mpmc: closing does not free a pop from a stopped push", promise::can_wait_for_ever, pop_beside_a_stopped_push_and_close<mpmc>, 1},
     {"blocking_queue over mpmc: a stopped pop costs the others one wake-up at most", promise::returns, pop_beside_a_stopped_pop, 1},
+
+    {"wait point: the next notification wakes a sleeper that a stopped notifier left behind", promise::returns, take_beside_a_stopped_notifier, 1},
+    {"wait point: without another notification it sleeps on", promise::can_wait_for_ever, take_beside_a_stopped_notifier_alone, 1},
+    {"wait point: … and two of them", promise::returns, two_take_beside_a_stopped_notifier, 1},
+    {"wait point: a notifier that stops while it tells an entry keeps it waiting", promise::can_wait_for_ever, take_by_entry_beside_a_stopped_notifier, 1},
+    {"blocking_queue over spsc: close wakes a push that a stopped pop left behind", promise::returns, push_beside_a_stopped_pop_and_close<spsc>, 1},
+    {"blocking_queue over mpsc: close wakes a push that a stopped pop left behind", promise::returns, push_beside_a_stopped_pop_and_close<mpsc>, 1},
 
     {"spsc_channel: the last consumer waits for a push under way", promise::can_wait_for_ever, the_consumer_leaves<spsc>, 1},
     {"channel: the last consumer waits for a push under way", promise::can_wait_for_ever, the_consumer_leaves<mpmc>, 1},

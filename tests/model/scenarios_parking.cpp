@@ -1,54 +1,10 @@
 #include "scenario.hpp"
+#include "tokens.hpp"
 
 #include <kew/detail/wait/wait_point.hpp>
 
-#include <cstdint>
-
 namespace scenarios {
 namespace {
-
-using namespace kew::detail;
-
-/// The smallest thing to wait for: a count of tokens, where each take() takes one.
-class tokens {
- public:
-  void put(unsigned n = 1) {
-    count_.fetch_add(n, release);
-    place_.notify(n);
-  }
-  /// False once the deadline is over and there is no token.
-  bool take(time_point deadline = never) {
-    sleeper waiting(place_);
-    for (;;) {
-      if (try_take()) {
-        waiting.satisfied();
-        return true;
-      }
-      if (deadline != never && now() >= deadline) return false;
-      if (waiting.prepared())
-        waiting.sleep(deadline);
-      else
-        waiting.prepare();
-    }
-  }
-  /// Goes through the motions of waiting, then goes away without a token. What it was woken for, if it was,
-  /// is somebody else's.
-  void change_of_mind() {
-    sleeper waiting(place_);
-    if (waiting.prepare() && explorer::choose(2) == 0) waiting.sleep(now() + for_a_while);
-  }
-  bool try_take() {
-    unsigned seen = count_.load(acquire);
-    while (seen > 0)
-      if (count_.compare_exchange_weak(seen, seen - 1, acq_rel, acquire)) return true;
-    return false;
-  }
-  wait_point& place() { return place_; }
-
- private:
-  kew::detail::atomic<unsigned> count_{0};
-  wait_point place_;
-};
 
 void one_waits() {
   tokens box;
@@ -147,8 +103,8 @@ void one_of_two_changes_its_mind() {
       },
       [&] { box.take(); });
 }
-/// Whoever finds a token without having been woken for it leaves the permit to the one that was woken, who may go away and
-/// then has to pass it on.
+/// A thread that finds a token without having been woken for it leaves the permit to the one that was woken, which may go
+/// away and then has to pass it on.
 void one_of_three_changes_its_mind() {
   tokens box;
   together(
@@ -234,6 +190,54 @@ void interrupted_alone() {
       });
 }
 
+// ---- Entries, which are told ------------------------------------------------------------------------------------
+
+void an_entry() {
+  tokens box;
+  together([&] { box.put(); }, [&] { box.take_by_entry(); });
+}
+void an_entry_again_and_again() {
+  tokens box;
+  together(
+      [&] {
+        box.put();
+        box.put();
+      },
+      [&] {
+        box.take_by_entry();
+        box.take_by_entry();
+      });
+}
+void an_entry_changes_its_mind() {
+  tokens box;
+  together([&] { box.put(); }, [&] { box.change_of_mind_by_entry(); }, [&] { box.take_by_entry(); });
+}
+void an_entry_changes_its_mind_beside_a_sleeper() {
+  tokens box;
+  together([&] { box.put(); }, [&] { box.change_of_mind_by_entry(); }, [&] { box.take(); });
+}
+void a_sleeper_changes_its_mind_beside_an_entry() {
+  tokens box;
+  together([&] { box.put(); }, [&] { box.change_of_mind(); }, [&] { box.take_by_entry(); });
+}
+void an_entry_and_a_sleeper() {
+  tokens box;
+  together(
+      [&] {
+        box.put();
+        box.put();
+      },
+      [&] { box.take_by_entry(); }, [&] { box.take(); });
+}
+void an_entry_and_a_sleeper_at_once() {
+  tokens box;
+  together([&] { box.put(2); }, [&] { box.take_by_entry(); }, [&] { box.take(); });
+}
+void two_entries_of_two_notifiers() {
+  tokens box;
+  together([&] { box.put(); }, [&] { box.put(); }, [&] { box.take_by_entry(); }, [&] { box.take_by_entry(); });
+}
+
 }  // namespace
 
 std::vector<scenario> of_parking() {
@@ -261,6 +265,14 @@ std::vector<scenario> of_parking() {
       {"parking: notify_all wakes one", notify_all_wakes_one, 2, two},
       {"parking: notify_all wakes three", notify_all_wakes_three, 4, wide, farthest},
       {"parking: notify_all by two", notify_all_by_two, 4, wide, farthest},
+      {"parking: an entry", an_entry, 2, two},
+      {"parking: an entry again and again", an_entry_again_and_again, 2, two},
+      {"parking: an entry changes its mind", an_entry_changes_its_mind, 3, wide, farthest},
+      {"parking: an entry changes its mind beside a sleeper", an_entry_changes_its_mind_beside_a_sleeper, 3, wide, farthest},
+      {"parking: a sleeper changes its mind beside an entry", a_sleeper_changes_its_mind_beside_an_entry, 3, wide, farthest},
+      {"parking: an entry and a sleeper", an_entry_and_a_sleeper, 3, wide, farthest},
+      {"parking: an entry and a sleeper at once", an_entry_and_a_sleeper_at_once, 3, wide, farthest},
+      {"parking: two entries of two notifiers", two_entries_of_two_notifiers, 4, wide, farthest},
   };
 }
 
