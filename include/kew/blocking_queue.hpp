@@ -59,7 +59,9 @@ class blocking_queue : public detail::push_half<blocking_queue<T, Ring, Wait>, T
   explicit blocking_queue(std::size_t capacity, A&&... more) : core_(capacity, std::forward<A>(more)...) {}
 
   /// Over a ring of fixed capacity.
-  blocking_queue() requires std::is_default_constructible_v<Ring> {}
+  blocking_queue()
+    requires std::is_default_constructible_v<Ring>
+  {}
 
   blocking_queue(const blocking_queue&) = delete;  // a queue stays where its threads know it: share a pointer to it
   blocking_queue& operator=(const blocking_queue&) = delete;
@@ -75,7 +77,11 @@ class blocking_queue : public detail::push_half<blocking_queue<T, Ring, Wait>, T
   std::size_t size_approx() const noexcept { return core_.size_approx(); }
 
   /// Over a metered_ring: its figures. Any thread.
-  auto metrics() const noexcept requires has_metrics<Ring> { return core_.metrics(); }
+  auto metrics() const noexcept
+    requires has_metrics<Ring>
+  {
+    return core_.metrics();
+  }
 
  private:
   friend detail::push_half<blocking_queue, T>;

@@ -141,7 +141,9 @@ class handle {
   std::size_t size_approx() const noexcept { return state_ ? state_->core.size_approx() : 0; }
 
   /// Over a metered_ring: its figures; all zero for a handle that was moved from.
-  auto metrics() const noexcept requires has_metrics<Ring> {
+  auto metrics() const noexcept
+    requires has_metrics<Ring>
+  {
     return state_ ? state_->core.metrics() : decltype(state_->core.metrics()){};
   }
 
@@ -201,12 +203,18 @@ class producer : public detail::handle<T, Ring, Wait, detail::producer_side>,
  public:
   /// Another producer of the same channel, for another thread; only where the ring allows many.
   /// @{
-  producer(const producer&) noexcept requires many_producers<Ring>
+  producer(const producer&) noexcept
+    requires many_producers<Ring>
   = default;
-  producer& operator=(const producer&) noexcept requires many_producers<Ring>
+  producer& operator=(const producer&) noexcept
+    requires many_producers<Ring>
   = default;
-  producer(const producer&) requires(!many_producers<Ring>) = delete;             // the ring allows one producer
-  producer& operator=(const producer&) requires(!many_producers<Ring>) = delete;  // the ring allows one producer
+  producer(const producer&)
+    requires(!many_producers<Ring>)
+  = delete;  // the ring allows one producer
+  producer& operator=(const producer&)
+    requires(!many_producers<Ring>)
+  = delete;  // the ring allows one producer
   /// @}
   /// The other handle's part in the channel; the other answers `closed` from then on. To itself it changes nothing.
   /// @{
@@ -234,12 +242,18 @@ class consumer : public detail::handle<T, Ring, Wait, detail::consumer_side>,
   /// Another consumer of the same channel, for another thread; only where the ring allows many. Each element still goes
   /// to one of them.
   /// @{
-  consumer(const consumer&) noexcept requires many_consumers<Ring>
+  consumer(const consumer&) noexcept
+    requires many_consumers<Ring>
   = default;
-  consumer& operator=(const consumer&) noexcept requires many_consumers<Ring>
+  consumer& operator=(const consumer&) noexcept
+    requires many_consumers<Ring>
   = default;
-  consumer(const consumer&) requires(!many_consumers<Ring>) = delete;             // the ring allows one consumer
-  consumer& operator=(const consumer&) requires(!many_consumers<Ring>) = delete;  // the ring allows one consumer
+  consumer(const consumer&)
+    requires(!many_consumers<Ring>)
+  = delete;  // the ring allows one consumer
+  consumer& operator=(const consumer&)
+    requires(!many_consumers<Ring>)
+  = delete;  // the ring allows one consumer
   /// @}
   /// The other handle's part in the channel; the other answers `closed` from then on. To itself it changes nothing.
   /// @{

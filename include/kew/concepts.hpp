@@ -49,15 +49,11 @@ concept ring = requires(R& r, const R& c, typename R::value_type&& value) {
 
 /// Several threads may push. A ring that does not say so has one producer.
 template <class R>
-concept many_producers = requires {
-  requires R::producers == cardinality::many;
-};
+concept many_producers = requires { requires R::producers == cardinality::many; };
 
 /// Several threads may pop. A ring that does not say so has one consumer.
 template <class R>
-concept many_consumers = requires {
-  requires R::consumers == cardinality::many;
-};
+concept many_consumers = requires { requires R::consumers == cardinality::many; };
 
 /// After seal(), pushes answer `closed`, and so do pops once everything that was pushed has been popped.
 template <class R>
@@ -85,9 +81,7 @@ concept pops_batches = requires(R& r, Out out, std::size_t n) {
 
 /// Keeps figures about itself, which any thread may read: metered_ring does.
 template <class R>
-concept has_metrics = requires(const R& r) {
-  r.metrics();
-};
+concept has_metrics = requires(const R& r) { r.metrics(); };
 
 /// Shows an element in its slot to an F, which is called with a T&.
 template <class R, class F>

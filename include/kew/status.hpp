@@ -127,14 +127,14 @@ class [[nodiscard("it holds the element, or says why there is none")]] result {
   /// A value, made from `arguments` in its place. Throws what T's constructor throws.
   template <class... A>
     requires std::is_constructible_v<T, A...>
-  constexpr explicit result(std::in_place_t, A && ... arguments) noexcept(std::is_nothrow_constructible_v<T, A...>)
+  constexpr explicit result(std::in_place_t, A&&... arguments) noexcept(std::is_nothrow_constructible_v<T, A...>)
       : room_(std::in_place, std::forward<A>(arguments)...), status_(kew::status::success) {}
 
   /// A value, from something that converts to T. Throws what that throws.
   template <class U = T>
     requires(!std::is_same_v<std::remove_cvref_t<U>, kew::status> && !std::is_same_v<std::remove_cvref_t<U>, result> &&
              std::is_convertible_v<U, T>)
-  constexpr result(U && value) noexcept(std::is_nothrow_constructible_v<T, U>)
+  constexpr result(U&& value) noexcept(std::is_nothrow_constructible_v<T, U>)
       : result(std::in_place, std::forward<U>(value)) {}
 
   /// success where there is a value.
@@ -153,35 +153,35 @@ class [[nodiscard("it holds the element, or says why there is none")]] result {
 
   /// The value. Where there is none, this is undefined; value() checks.
   /// @{
-  constexpr T& operator*()& noexcept { return get(*this); }
+  constexpr T& operator*() & noexcept { return get(*this); }
   constexpr const T& operator*() const& noexcept { return get(*this); }
-  constexpr T&& operator*()&& noexcept { return std::move(get(*this)); }
+  constexpr T&& operator*() && noexcept { return std::move(get(*this)); }
   constexpr T* operator->() noexcept { return std::addressof(get(*this)); }
   constexpr const T* operator->() const noexcept { return std::addressof(get(*this)); }
   /// @}
 
   /// The value. Where there is none, throws kew::bad_result, which carries the status.
   /// @{
-  constexpr T& value()& { return checked(*this); }
+  constexpr T& value() & { return checked(*this); }
   constexpr const T& value() const& { return checked(*this); }
-  constexpr T&& value()&& { return std::move(checked(*this)); }
+  constexpr T&& value() && { return std::move(checked(*this)); }
   /// @}
 
   /// The value, or `otherwise` where there is none.
   /// @{
   template <class U>
-  constexpr T value_or(U && otherwise) const& {
+  constexpr T value_or(U&& otherwise) const& {
     return has_value() ? **this : static_cast<T>(std::forward<U>(otherwise));
   }
   template <class U>
-  constexpr T value_or(U && otherwise)&& {
+  constexpr T value_or(U&& otherwise) && {
     return has_value() ? *std::move(*this) : static_cast<T>(std::forward<U>(otherwise));
   }
   /// @}
 
  private:
   template <class Self>
-  static constexpr auto& get(Self & self) noexcept {
+  static constexpr auto& get(Self& self) noexcept {
     if constexpr (plain)
       return self.room_.value;
     else
@@ -189,7 +189,7 @@ class [[nodiscard("it holds the element, or says why there is none")]] result {
   }
 
   template <class Self>
-  static constexpr auto& checked(Self & self) {
+  static constexpr auto& checked(Self& self) {
     if (!self.has_value()) detail::raise_error(bad_result(self.status_));
     return get(self);
   }

@@ -23,8 +23,7 @@ namespace kew { inline namespace KEW_NAMESPACE {
 template <class W>
 concept wait_policy = std::default_initializable<W> && requires(W wait) {
   { W::parks } -> std::convertible_to<bool>;
-  { wait.poll_again() }
-  noexcept->std::same_as<bool>;
+  { wait.poll_again() } noexcept -> std::same_as<bool>;
 };
 
 /// Polls without pause: the shortest delay, for threads that have a core each.

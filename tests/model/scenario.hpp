@@ -145,6 +145,11 @@ class watched {
   kew::status timed_push() {
     return push_probe([](Queue& queue, probe& element) { return queue.try_push_for(std::move(element), for_a_while); }, true);
   }
+  /// Timed, with a time that is over.
+  kew::status expired_push() {
+    return push_probe(
+        [](Queue& queue, probe& element) { return queue.try_push_for(std::move(element), std::chrono::seconds(0)); }, true);
+  }
   void wait_push_batch(int n) {
     int values[8] = {};
     for (int i = 0; i < n; ++i) values[i] = next_value();
@@ -201,6 +206,9 @@ class watched {
   }
   kew::status timed_pop() {
     return pop_result([](Queue& queue) { return queue.try_pop_for(for_a_while); }, true);
+  }
+  kew::status expired_pop() {
+    return pop_result([](Queue& queue) { return queue.try_pop_for(std::chrono::seconds(0)); }, true);
   }
   std::size_t wait_pop_batch(int n) {
     int values[8] = {};
@@ -319,6 +327,8 @@ KEW_MODEL_OPERATION(wait_emplace, wait_emplace());
 KEW_MODEL_OPERATION(wait_emplace_in_vain, wait_emplace_in_vain());
 KEW_MODEL_OPERATION(wait_push_three, wait_push_batch(3));
 KEW_MODEL_OPERATION(timed_push, timed_push());
+KEW_MODEL_OPERATION(expired_push, expired_push());
+KEW_MODEL_OPERATION(expired_pop, expired_pop());
 KEW_MODEL_OPERATION(pop_value, pop_value());
 KEW_MODEL_OPERATION(pop_into, pop_into());
 KEW_MODEL_OPERATION(consume, consume());

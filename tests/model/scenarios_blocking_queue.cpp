@@ -219,6 +219,10 @@ std::vector<scenario> of_blocking_queue() {
       .add<1, 0, does<wait_push, wait_push>, does<wait_push>, does<wait_pop, wait_pop>, does<wait_pop>>("two push and two pop");
   adder<mpmc>{all, "blocking_queue over mpmc"}
       .add<1, 0, does<wait_push>, does<wait_push>, does<close>, does<wait_pop, wait_pop>>("two push, one closes, one pops");
+  adder<mpmc>{all, "blocking_queue over mpmc"}
+      .add<2, 0, does<push_move>, does<push_move, expired_pop>>("a pop whose time is over says empty only where that is a fact");
+  adder<mpmc>{all, "blocking_queue over mpmc"}
+      .add<2, 2, does<pop_value>, does<pop_value, expired_push>>("a push whose time is over says full only where that is a fact");
   all.push_back({"blocking_queue over mpmc: pop until stopped", stopped_pop<mpmc>, 2});
   all.push_back({"blocking_queue over spsc: push until stopped", stopped_push<spsc>, 2});
   // Their executions are long: two surprises at once are for the random searches, and for going deep.

@@ -172,6 +172,36 @@ void assignment_drops() {
       });
 }
 
+/// Also what a push that was under way has put in: not when the last handle goes, but when the last consumer does.
+template <class Ring>
+void leaves_nothing_inside() {
+  auto [writer, reader] = kew::make_channel_over<Ring, park_wait>(std::size_t{2});
+  auto& tx = writer;
+  std::optional rx(std::move(reader));
+  together([&] { static_cast<void>(tx.try_push(probe(1))); }, [&] { rx.reset(); });
+  expect(explorer::engine::elements_alive() == 0, "the last consumer destroys what is inside at once");
+}
+/// An observer keeps what can be seen, and nothing else.
+template <class Ring>
+void observed() {
+  auto [writer, reader] = kew::make_channel_over<Ring, park_wait>(std::size_t{1});
+  auto watch = writer.observe();
+  std::optional tx(std::move(writer));
+  std::optional rx(std::move(reader));
+  together(
+      [&] {
+        static_cast<void>(tx->try_push(probe(1)));
+        tx.reset();
+      },
+      [&] { rx.reset(); },
+      [&] {
+        auto other = watch;
+        if (other.is_closed()) expect(watch.is_closed(), "once closed, always closed");
+        watch = std::move(other);
+      });
+  expect(watch.is_closed() && watch.size_approx() == 0, "a channel without handles is closed and empty");
+}
+
 }  // namespace
 
 std::vector<scenario> of_channel() {
@@ -190,6 +220,10 @@ std::vector<scenario> of_channel() {
   all.push_back({"mpsc_channel: assignment drops a handle", assignment_drops, 2});
   // Their executions are long: two surprises at once are for the random searches, and for going deep.
   for (scenario& each : all) each.wide = {.preemptions = 2, .stale_reads = 1, .surprises = 0};
+  all.push_back({"spsc_channel: the last consumer leaves nothing inside", leaves_nothing_inside<spsc>, 2});
+  all.push_back({"channel: the last consumer leaves nothing inside", leaves_nothing_inside<mpmc>, 2});
+  all.push_back({"spsc_channel: an observer", observed<spsc>, 3});
+  all.push_back({"channel: an observer", observed<mpmc>, 3});
   return all;
 }
 

@@ -41,49 +41,58 @@ class gated_ring {
     return mine.open() ? ring_.try_push(std::forward<U>(value)) : status::closed;
   }
   template <class... A>
-    requires constructs_in_place<Ring, A...> status try_emplace(A&&... arguments) {
-      const passage mine(gate_);
-      return mine.open() ? ring_.try_emplace(std::forward<A>(arguments)...) : status::closed;
-    }
+    requires constructs_in_place<Ring, A...>
+  status try_emplace(A&&... arguments) {
+    const passage mine(gate_);
+    return mine.open() ? ring_.try_emplace(std::forward<A>(arguments)...) : status::closed;
+  }
   template <class It>
-    requires pushes_batches<Ring, It> std::size_t try_push_n(It first, std::size_t n) {
-      const passage mine(gate_);
-      return mine.open() ? ring_.try_push_n(std::move(first), n) : 0;
-    }
+    requires pushes_batches<Ring, It>
+  std::size_t try_push_n(It first, std::size_t n) {
+    const passage mine(gate_);
+    return mine.open() ? ring_.try_push_n(std::move(first), n) : 0;
+  }
 
   // `closed` instead of `empty` says that nothing can come any more; `busy`, that a push is under way.
 
   result<value_type> try_pop() {
     auto outcome = ring_.try_pop();
     if (may_be_drained(outcome)) [[unlikely]]
-      return last_look([this] { return ring_.try_pop(); });
+      replace(outcome, last_look([this] { return ring_.try_pop(); }));
     return outcome;
   }
-  status try_pop(value_type& out) requires requires(Ring& r) { r.try_pop(out); }
+  status try_pop(value_type& out)
+    requires requires(Ring& r) { r.try_pop(out); }
   {
-    const status outcome = ring_.try_pop(out);
+    auto outcome = ring_.try_pop(out);
     if (may_be_drained(outcome)) [[unlikely]]
-      return last_look([this, &out] { return ring_.try_pop(out); });
+      replace(outcome, last_look([this, &out] { return ring_.try_pop(out); }));
     return outcome;
   }
   template <class F>
-    requires consumes_in_place<Ring, F> status try_consume(F&& f) {
-      const status outcome = ring_.try_consume(std::forward<F>(f));
-      if (may_be_drained(outcome)) [[unlikely]]
-        return last_look([this, &f] { return ring_.try_consume(std::forward<F>(f)); });
-      return outcome;
-    }
+    requires consumes_in_place<Ring, F>
+  status try_consume(F&& f) {
+    const status outcome = ring_.try_consume(std::forward<F>(f));
+    if (may_be_drained(outcome)) [[unlikely]]
+      return last_look([this, &f] { return ring_.try_consume(std::forward<F>(f)); });
+    return outcome;
+  }
   template <class Out>
-    requires pops_batches<Ring, Out> std::size_t try_pop_n(Out out, std::size_t n) {
-      return ring_.try_pop_n(std::move(out), n);
-    }
+    requires pops_batches<Ring, Out>
+  std::size_t try_pop_n(Out out, std::size_t n) {
+    return ring_.try_pop_n(std::move(out), n);
+  }
 
   void seal() noexcept { gate_.shut(); }
   bool is_sealed() const noexcept { return gate_.is_shut(); }
 
   std::size_t capacity() const noexcept { return ring_.capacity(); }
   std::size_t size_approx() const noexcept { return ring_.size_approx(); }
-  auto metrics() const noexcept requires has_metrics<Ring> { return ring_.metrics(); }
+  auto metrics() const noexcept
+    requires has_metrics<Ring>
+  {
+    return ring_.metrics();
+  }
 
  private:
   template <class Outcome>

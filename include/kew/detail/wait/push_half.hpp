@@ -34,7 +34,9 @@ class push_half {
   /// constructor throws, and then nothing has been pushed. `emplace` builds the element from its arguments. Never from
   /// inside try_consume of the same queue, whose slot would have to become free first.
   /// @{
-  status push(const T& value) requires std::is_copy_constructible_v<T> {
+  status push(const T& value)
+    requires std::is_copy_constructible_v<T>
+  {
     auto* const queue = to_core();
     return queue ? queue->push(no_limit{}, value) : status::closed;
   }
@@ -43,17 +45,20 @@ class push_half {
     return queue ? queue->push(no_limit{}, std::move(value)) : status::closed;
   }
   template <class... A>
-    requires std::is_constructible_v<T, A...> status emplace(A&&... arguments) {
-      auto* const queue = to_core();
-      return queue ? queue->push(no_limit{}, std::forward<A>(arguments)...) : status::closed;
-    }
-    /// @}
+    requires std::is_constructible_v<T, A...>
+  status emplace(A&&... arguments) {
+    auto* const queue = to_core();
+    return queue ? queue->push(no_limit{}, std::forward<A>(arguments)...) : status::closed;
+  }
+  /// @}
 
 #if defined(__cpp_lib_jthread)
   /// As push, and answers `stopped` when a stop is requested while it waits. Where there is room at once, a stop that
   /// was requested before changes nothing.
   /// @{
-  status push(const T& value, std::stop_token token) requires std::is_copy_constructible_v<T> {
+  status push(const T& value, std::stop_token token)
+    requires std::is_copy_constructible_v<T>
+  {
     return push_within(stop_limit{token, no_limit{}}, value);
   }
   status push(T&& value, std::stop_token token) { return push_within(stop_limit{token, no_limit{}}, std::move(value)); }
@@ -70,49 +75,52 @@ class push_half {
   /// time that is over already means one look; the largest duration never ends. `_for` is measured on the steady clock.
   /// @{
   template <class Rep, class Period>
-    requires std::is_copy_constructible_v<T> status try_push_for(const T& value, duration<Rep, Period> limit) {
-      return push_within(time_limit{after(limit)}, value);
-    }
+    requires std::is_copy_constructible_v<T>
+  status try_push_for(const T& value, duration<Rep, Period> limit) {
+    return push_within(time_limit{after(limit)}, value);
+  }
   template <class Rep, class Period>
   status try_push_for(T&& value, duration<Rep, Period> limit) {
     return push_within(time_limit{after(limit)}, std::move(value));
   }
   template <class Clock, class Duration>
-    requires std::is_copy_constructible_v<T> status try_push_until(const T& value, time_point<Clock, Duration> end) {
-      return push_within(time_limit{end}, value);
-    }
+    requires std::is_copy_constructible_v<T>
+  status try_push_until(const T& value, time_point<Clock, Duration> end) {
+    return push_within(time_limit{end}, value);
+  }
   template <class Clock, class Duration>
   status try_push_until(T&& value, time_point<Clock, Duration> end) {
     return push_within(time_limit{end}, std::move(value));
   }
   template <class Rep, class Period, class... A>
-    requires std::is_constructible_v<T, A...> status try_emplace_for(duration<Rep, Period> limit, A&&... arguments) {
-      return push_within(time_limit{after(limit)}, std::forward<A>(arguments)...);
-    }
+    requires std::is_constructible_v<T, A...>
+  status try_emplace_for(duration<Rep, Period> limit, A&&... arguments) {
+    return push_within(time_limit{after(limit)}, std::forward<A>(arguments)...);
+  }
   template <class Clock, class Duration, class... A>
-    requires std::is_constructible_v<T, A...> status try_emplace_until(time_point<Clock, Duration> end,
-                                                                       A&&... arguments) {
-      return push_within(time_limit{end}, std::forward<A>(arguments)...);
-    }
-    /// @}
+    requires std::is_constructible_v<T, A...>
+  status try_emplace_until(time_point<Clock, Duration> end, A&&... arguments) {
+    return push_within(time_limit{end}, std::forward<A>(arguments)...);
+  }
+  /// @}
 
 #if defined(__cpp_lib_jthread)
   /// As try_push_for and try_push_until, and answers `stopped` when a stop is requested while it waits.
   /// @{
   template <class Rep, class Period>
-    requires std::is_copy_constructible_v<T> status try_push_for(const T& value, duration<Rep, Period> limit,
-                                                                 std::stop_token token) {
-      return push_within(stop_limit{token, time_limit{after(limit)}}, value);
-    }
+    requires std::is_copy_constructible_v<T>
+  status try_push_for(const T& value, duration<Rep, Period> limit, std::stop_token token) {
+    return push_within(stop_limit{token, time_limit{after(limit)}}, value);
+  }
   template <class Rep, class Period>
   status try_push_for(T&& value, duration<Rep, Period> limit, std::stop_token token) {
     return push_within(stop_limit{token, time_limit{after(limit)}}, std::move(value));
   }
   template <class Clock, class Duration>
-    requires std::is_copy_constructible_v<T> status try_push_until(const T& value, time_point<Clock, Duration> end,
-                                                                   std::stop_token token) {
-      return push_within(stop_limit{token, time_limit{end}}, value);
-    }
+    requires std::is_copy_constructible_v<T>
+  status try_push_until(const T& value, time_point<Clock, Duration> end, std::stop_token token) {
+    return push_within(stop_limit{token, time_limit{end}}, value);
+  }
   template <class Clock, class Duration>
   status try_push_until(T&& value, time_point<Clock, Duration> end, std::stop_token token) {
     return push_within(stop_limit{token, time_limit{end}}, std::move(value));
@@ -122,7 +130,9 @@ class push_half {
 
   /// Never waits: `success`, `full`, `busy` or `closed`. Whatever is not success has left the arguments untouched.
   /// @{
-  status try_push(const T& value) requires std::is_copy_constructible_v<T> {
+  status try_push(const T& value)
+    requires std::is_copy_constructible_v<T>
+  {
     auto* const queue = to_core();
     return queue ? queue->try_push(value) : status::closed;
   }
@@ -131,10 +141,11 @@ class push_half {
     return queue ? queue->try_push(std::move(value)) : status::closed;
   }
   template <class... A>
-    requires std::is_constructible_v<T, A...> status try_emplace(A&&... arguments) {
-      auto* const queue = to_core();
-      return queue ? queue->try_push(std::forward<A>(arguments)...) : status::closed;
-    }
+    requires std::is_constructible_v<T, A...>
+  status try_emplace(A&&... arguments) {
+    auto* const queue = to_core();
+    return queue ? queue->try_push(std::forward<A>(arguments)...) : status::closed;
+  }
   /// @}
 
   /// Never waits; how many of the `n` elements from `first` on went in, in order. 0 also where the queue is closed. The

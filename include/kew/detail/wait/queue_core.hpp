@@ -95,9 +95,9 @@ class queue_core {
   template <class Limit>
   result<T> pop(Limit limit) {
     result<T> outcome = try_pop();
-    if (ends_wait(outcome)) [[likely]]
-      return outcome;
-    return wait_for(items_, limit, [this] { return try_pop(); });
+    if (!ends_wait(outcome)) [[unlikely]]
+      replace(outcome, wait_for(items_, limit, [this] { return try_pop(); }));
+    return outcome;
   }
 
   template <class F>
@@ -130,7 +130,11 @@ class queue_core {
   bool is_closed() const noexcept { return ring_.is_sealed(); }
   std::size_t capacity() const noexcept { return ring_.capacity(); }
   std::size_t size_approx() const noexcept { return ring_.size_approx(); }
-  auto metrics() const noexcept requires has_metrics<Ring> { return ring_.metrics(); }
+  auto metrics() const noexcept
+    requires has_metrics<Ring>
+  {
+    return ring_.metrics();
+  }
 
  private:
   static void notify(wait_point& place, std::size_t n) noexcept {
@@ -154,7 +158,7 @@ class queue_core {
   /// Looks again and again, and sleeps at `place` in between as the policy says. Out of line, so that a call that
   /// succeeds at once saves no registers for it.
   template <class Limit, class Look>
-  [[gnu::noinline]] static auto wait_for(wait_point& place, const Limit& limit, Look look) -> decltype(look()) {
+  [[gnu::noinline]] static auto wait_for(wait_point& place, Limit limit, Look look) -> decltype(look()) {
     typename Limit::watch watch(limit, place);
     Wait policy;
     backoff held_up;
