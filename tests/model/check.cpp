@@ -91,7 +91,7 @@ std::uint64_t executions_of(const scenario& each, const pass& by, fences fence) 
   if (by.how != search::depth_first) return 5'000;
   // The combination of all that C++ allows with a kernel that changes its mind is for the random searches.
   if (fence == fences::refused) return 5'000;
-  return each.threads == 2 || by.far ? 3'000'000 : 15'000;
+  return each.threads == 2 || by.far ? 8'000'000 : 15'000;
 }
 
 /// How many of the scenarios that a promise is about are exhausted within its bounds.

@@ -149,6 +149,13 @@ class hint {
   T get() const noexcept { return {}; }
   void set(T) noexcept {}
 };
+/// Either value, by the explorer's choice.
+template <>
+class hint<bool> {
+ public:
+  bool get() const noexcept { return ::explorer::choose(2) != 0; }
+  void set(bool) noexcept {}
+};
 
 inline std::size_t thread_number() noexcept { return static_cast<std::size_t>(::explorer::this_thread()); }
 

@@ -154,7 +154,7 @@ class alignas(cache_line) wait_point {
     fence_light();
     const std::uint64_t word = word_.load(relaxed);
     if ((word & waiting) != 0) [[unlikely]]
-      wake(n);
+      wake(word, n);
   }
 
   void notify_all() noexcept { notify(SIZE_MAX); }
@@ -186,10 +186,13 @@ class alignas(cache_line) wait_point {
   }
   static constexpr std::uint64_t generation(std::uint64_t word) noexcept { return word / one_generation; }
 
-  [[gnu::noinline]] void wake(std::size_t n) noexcept {
-    // Where both kinds wait they take turns at being the first.
-    const bool sleepers_first = sleepers_first_.get();
-    sleepers_first_.set(!sleepers_first);
+  [[gnu::noinline]] void wake(std::uint64_t word, std::size_t n) noexcept {
+    bool sleepers_first = false;
+    if (sleepers(word) > 0 && (word & listed) != 0) {
+      // Both kinds wait: they take turns at being the first.
+      sleepers_first = sleepers_first_.get();
+      sleepers_first_.set(!sleepers_first);
+    }
     if (!sleepers_first) n -= tell(n);
     n -= grant(n);
     if (n > 0) tell(n);
