@@ -191,6 +191,59 @@ TEST_CASE("a ring of one's own, with no more than a ring needs, can be waited on
   CHECK(pushed == 3);
 }
 
+/// A ring whose every call meets another thread in the middle of its own.
+struct busy_ring {
+  using value_type = int;
+  explicit busy_ring(std::size_t) {}
+  status try_push(int&&) { return status::busy; }
+  kew::result<int> try_pop() { return status::busy; }
+  std::size_t capacity() const { return 1; }
+  std::size_t size_approx() const { return 0; }
+};
+
+TEST_CASE("a timed call that runs out answers what its last look found: busy where nothing was a fact", "[blocking_queue]") {
+  kew::blocking_queue<int, busy_ring> queue(1);
+  for (const auto limit : {-1ms, 0ms, 1ms}) {
+    CHECK((queue.try_pop_for(limit).status() == status::busy));
+    CHECK((queue.try_push_for(1, limit) == status::busy));
+  }
+  kew::blocking_queue<int> other(1);
+  CHECK((other.try_pop_for(1ms).status() == status::empty));
+  CHECK((other.push(1) == status::success));
+  CHECK((other.try_push_for(2, 1ms) == status::full));
+}
+
+TEST_CASE("emplace builds in place, for a time and until a stop too", "[blocking_queue]") {
+  kew::blocking_queue<std::string, kew::mpsc_ring<std::string>> queue(2);
+  std::stop_source source;
+  CHECK((queue.try_emplace_for(1ms, 3, 'a') == status::success));
+  CHECK((queue.emplace(source.get_token(), 2, 'b') == status::success));
+  CHECK((queue.try_emplace_for(1ms, 1, 'c') == status::full));
+  CHECK((queue.try_emplace_until(std::chrono::steady_clock::now(), 1, 'c') == status::full));
+  source.request_stop();
+  CHECK((queue.emplace(source.get_token(), 1, 'c') == status::stopped));
+  CHECK(*queue.pop() == "aaa");
+  CHECK(*queue.pop() == "bb");
+}
+
+TEST_CASE("a call with a time and a token ends with the first of the two", "[blocking_queue]") {
+  kew::blocking_queue<int> queue(1);
+  std::stop_source source;
+  const int one = 1;
+  CHECK((queue.try_pop_for(1ms, source.get_token()).status() == status::empty));
+  CHECK((queue.try_push_for(one, 1h, source.get_token()) == status::success));
+  CHECK((queue.try_push_for(2, 1ms, source.get_token()) == status::full));
+  CHECK((queue.try_push_until(2, std::chrono::steady_clock::now(), source.get_token()) == status::full));
+  const watchdog guard("a stop ends a timed call");
+  std::thread stopper([&] { source.request_stop(); });
+  CHECK((queue.try_push_for(2, 1h, source.get_token()) == status::stopped));
+  stopper.join();
+  CHECK((queue.try_push_until(one, std::chrono::system_clock::now() + 1h, source.get_token()) == status::stopped));
+  // What is there at once is not refused for a stop.
+  CHECK(*queue.try_pop_for(1h, source.get_token()) == 1);
+  CHECK((queue.try_pop_until(std::chrono::steady_clock::now() + 1h, source.get_token()).status() == status::stopped));
+}
+
 TEST_CASE("close wakes every waiter", "[blocking_queue]") {
   const watchdog guard("close wakes every waiter");
   for (int round = 0; round < 50; ++round) {

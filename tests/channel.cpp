@@ -158,6 +158,46 @@ TEMPLATE_LIST_TEST_CASE("assigning to a handle lets go of what it held", "[chann
   });
 }
 
+TEMPLATE_LIST_TEST_CASE("a handle assigned to itself stays what it is", "[channel]", every_channel) {
+  auto [tx, rx] = make_channel_of<TestType::value, int>(2);
+  auto& same_tx = tx;
+  auto& same_rx = rx;
+  tx = std::move(same_tx);
+  rx = std::move(same_rx);
+  CHECK_FALSE(tx.is_closed());
+  CHECK((tx.push(1) == status::success));
+  CHECK(*rx.pop() == 1);
+}
+
+TEMPLATE_LIST_TEST_CASE("an observer sees a channel and does not keep it open", "[channel]", every_channel) {
+  auto [tx, rx] = make_channel_of<TestType::value, int>(2);
+  auto watch = tx.observe();
+  auto other = rx.observe();
+  auto third = watch;
+  CHECK(watch.capacity() == 2);
+  CHECK_FALSE(watch.is_closed());
+  CHECK((tx.push(1) == status::success));
+  CHECK(watch.size_approx() == 1);
+  CHECK(other.size_approx() == 1);
+  { auto gone = std::move(rx); }
+  CHECK(watch.is_closed());
+  CHECK((tx.push(2) == status::closed));
+  { auto gone = std::move(tx); }
+  CHECK(third.is_closed());
+  CHECK(third.size_approx() == 0);
+  CHECK(third.capacity() == 2);
+  CHECK(tx.observe().is_closed());
+}
+
+TEMPLATE_LIST_TEST_CASE("an observer closes a channel", "[channel]", every_channel) {
+  auto [tx, rx] = make_channel_of<TestType::value, int>(2);
+  CHECK((tx.push(1) == status::success));
+  tx.observe().close();
+  CHECK((tx.push(2) == status::closed));
+  CHECK(*rx.pop() == 1);
+  CHECK((rx.pop().status() == status::closed));
+}
+
 TEMPLATE_LIST_TEST_CASE("a loop over a consumer ends when the channel is closed and drained", "[channel]", every_channel) {
   const watchdog guard("a loop over a consumer");
   nothing_leaks([] {

@@ -32,8 +32,6 @@
 #include <climits>
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 
 #include <kew/config.hpp>
 #include <kew/detail/machine/cache_line.hpp>
@@ -42,6 +40,7 @@
 #include <kew/detail/machine/min_max.hpp>
 #include <kew/detail/machine/sync.hpp>
 #include <kew/detail/wait/spin_lock.hpp>
+#include <kew/error.hpp>
 
 namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
 
@@ -75,9 +74,7 @@ class alignas(cache_line) wait_point {
   ~wait_point() {
     const std::uint64_t word = word_.load(relaxed);
     if (sleepers(word) == 0 && permits(word) == 0 && (word & listed) == 0) return;
-    std::fputs("kew: a queue is destroyed while somebody waits in it; close it first, and let every call return\n",
-               stderr);
-    std::abort();
+    break_off("kew: a queue is destroyed while a thread waits in it; close it first, and let every call return");
   }
 #else
   ~wait_point() {}
