@@ -29,9 +29,9 @@ class push_gate {
         gate_.announced_.store(1, relaxed);
       else
         gate_.announced_.fetch_add(1, relaxed);
-      // Edge "gate": sees the gate shut here, or is seen by whoever has shut it.
+      // Edge "gate": sees the gate shut here, or is seen by the thread that has shut it.
       fence_light();
-      open_ = !gate_.shut_.load(acquire);  // Edge "shut": who is refused sees what was done before the closing.
+      open_ = !gate_.shut_.load(acquire);  // Edge "shut": a refused call sees what was done before closing.
     }
     passage(const passage&) = delete;
     passage& operator=(const passage&) = delete;
