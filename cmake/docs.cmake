@@ -2,16 +2,6 @@
 # error.
 find_package(Doxygen QUIET)
 
-if(KEW_BUILD_TESTS AND NOT CMAKE_CXX_FLAGS MATCHES "-fsanitize")
-  if(DOXYGEN_FOUND)
-    add_test(NAME docs COMMAND ${CMAKE_COMMAND} --build ${PROJECT_BINARY_DIR} --target docs)
-  else()
-    add_test(NAME docs COMMAND ${CMAKE_COMMAND} -E echo "doxygen is not installed")
-    set_tests_properties(docs PROPERTIES SKIP_REGULAR_EXPRESSION "not installed")
-  endif()
-  set_tests_properties(docs PROPERTIES LABELS docs TIMEOUT 300)
-endif()
-
 if(NOT DOXYGEN_FOUND)
   return()
 endif()
@@ -19,7 +9,7 @@ endif()
 set(DOXYGEN_USE_MDFILE_AS_MAINPAGE ${PROJECT_SOURCE_DIR}/README.md)
 set(DOXYGEN_STRIP_FROM_PATH ${PROJECT_SOURCE_DIR})
 set(DOXYGEN_STRIP_FROM_INC_PATH ${PROJECT_SOURCE_DIR}/include)
-set(DOXYGEN_FILTER_PATTERNS "\"*.hpp=sed -f ${CMAKE_CURRENT_SOURCE_DIR}/headers.sed\"")
+set(DOXYGEN_FILTER_PATTERNS "\"*.hpp=sed -f ${CMAKE_CURRENT_LIST_DIR}/headers.sed\"")
 
 # Of the details only those whose members are public in the rings and the handles.
 set(DOXYGEN_RECURSIVE NO)

@@ -9,7 +9,8 @@
   s|^// |/// |
   s|^//  |///  |
 }
-s/inline namespace KEW_NAMESPACE { //
+s/inline namespace KEW_NAMESPACE {//
+s/^}\(}*\)  \/\/ namespace kew::KEW_NAMESPACE/\1  \/\/ namespace kew/
 /^ protected:/,/^ private:/ {
   /^ private:/! s/.*//
 }

@@ -20,8 +20,9 @@
 #include <kew/spmc_ring.hpp>
 #include <kew/spsc_ring.hpp>
 
-#include "contract.hpp"
-#include "ring_suite.hpp"
+#include "contract/blocking.hpp"
+#include "contract/ring.hpp"
+#include "rings/ring_suite.hpp"
 
 namespace kew_test {
 namespace {

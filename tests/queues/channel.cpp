@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-#include "contract.hpp"
+#include "contract/blocking.hpp"
 
 namespace kew_test {
 namespace {

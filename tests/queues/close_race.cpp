@@ -22,9 +22,9 @@
 #include <kew/channel.hpp>
 #include <kew/wait.hpp>
 
-#include "catch.hpp"
-#include "elements.hpp"
-#include "environment.hpp"
+#include "support/catch.hpp"
+#include "support/elements.hpp"
+#include "support/environment.hpp"
 
 namespace kew_test {
 namespace {

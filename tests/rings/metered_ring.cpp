@@ -20,8 +20,8 @@
 #include <kew/spmc_ring.hpp>
 #include <kew/spsc_ring.hpp>
 
-#include "catch.hpp"
-#include "environment.hpp"
+#include "support/catch.hpp"
+#include "support/environment.hpp"
 
 namespace kew_test {
 namespace {

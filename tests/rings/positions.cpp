@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "catch.hpp"
+#include "support/catch.hpp"
 
 namespace kew_test {
 namespace {

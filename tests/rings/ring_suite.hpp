@@ -16,7 +16,7 @@
 #include <kew/concepts.hpp>
 #include <kew/detail/ring/slots.hpp>
 
-#include "contract.hpp"
+#include "contract/ring.hpp"
 
 namespace kew_test {
 

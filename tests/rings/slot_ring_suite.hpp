@@ -9,7 +9,7 @@
 #include <string>
 #include <tuple>
 
-#include "ring_suite.hpp"
+#include "rings/ring_suite.hpp"
 
 namespace kew_test {
 

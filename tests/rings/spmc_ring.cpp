@@ -1,7 +1,7 @@
 // spmc_ring beyond the contract.
 #include <kew/spmc_ring.hpp>
 
-#include "slot_ring_suite.hpp"
+#include "rings/slot_ring_suite.hpp"
 
 namespace kew_test {
 

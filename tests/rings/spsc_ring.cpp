@@ -6,7 +6,7 @@
 #include <numeric>
 #include <span>
 
-#include "ring_suite.hpp"
+#include "rings/ring_suite.hpp"
 
 namespace kew_test {
 namespace {

@@ -13,7 +13,7 @@
 #include <kew/blocking_queue.hpp>
 #include <kew/spsc_ring.hpp>
 
-#include "contract.hpp"
+#include "contract/blocking.hpp"
 
 namespace kew_test {
 namespace {
