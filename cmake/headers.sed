@@ -1,5 +1,5 @@
-# Shows a header to Doxygen: what stands at its top becomes the text of the file's page. The inline namespace goes, whose
-# name is a macro, and so does what is protected, which is for kew's own classes.
+# Shows a header to Doxygen: what stands at its top becomes the text of the file's page. The inline namespace goes, which is
+# in nobody's code, and so do macros, of which the top speaks, and what is protected, which is for kew's own classes.
 1i /// @file
 1,/^#pragma once/ {
   s|^// \([A-Z][A-Za-z ]*[a-z]\)   *\(.*\)|/// - **\1**: \2|
@@ -14,3 +14,4 @@ s/^}\(}*\)  \/\/ namespace kew::KEW_NAMESPACE/\1  \/\/ namespace kew/
 /^ protected:/,/^ private:/ {
   /^ private:/! s/.*//
 }
+s/^#define KEW_.*//

@@ -536,11 +536,10 @@ void waiting() {
             case 0: subject.out().try_pop_n(fragile_output<T>(taken, 0), 1); break;
             case 1: subject.out().pop_n(fragile_output<T>(taken, 0), 1); break;
             case 2:
-              if constexpr (consuming<out_type, T>) static_cast<void>(subject.out().try_consume([](T&) { throw fault("the consumer broke"); }));
+              if constexpr (consuming<out_type, T>)
+                static_cast<void>(subject.out().try_consume([](T&) { throw fault("the consumer broke"); }));
               break;
-            default:
-              throwing::arm(1);
-              static_cast<void>(subject.out().try_pop().has_value());
+            default: throwing::arm(1); static_cast<void>(subject.out().try_pop().has_value());
           }
         } catch (const fault&) {
           thrown = true;

@@ -263,7 +263,8 @@ void consuming_in_place() {
         turn(subject, 1);
         for (int round = 0; round < 5; ++round) {
           fill(subject, 5, subject.in().capacity());
-          CHECK_THROWS_AS(static_cast<void>(subject.out().try_consume([](T&) { throw fault("the consumer broke"); })), fault);
+          CHECK_THROWS_AS(static_cast<void>(subject.out().try_consume([](T&) { throw fault("the consumer broke"); })),
+                          fault);
           CHECK(subject.out().size_approx() == subject.in().capacity() - 1);
           expect(subject, 6, subject.in().capacity() - 1);
         }

@@ -1,5 +1,6 @@
-// What the contracts are written in terms of. ring.hpp has what everything with try_ operations keeps, blocking.hpp what
-// everything that waits and closes keeps; a section's name is the promise it tests. table.cmake says what keeps which.
+// What the contracts are written in terms of. ring.hpp has what everything with try_ operations keeps, blocking.hpp
+// what everything that waits and closes keeps; a section's name is the promise it tests. table.cmake says what keeps
+// which.
 //
 // A subject owns a queue and shows its two ends: in() takes pushes, out() gives pops. They are the same
 // object for a ring and a blocking_queue, and two handles for a channel.
@@ -218,7 +219,9 @@ class fragile_output {
 
 template <class End, class T>
 concept consuming = requires(End& end) {
-  { end.try_consume([](T&) {}) };
+  {
+    end.try_consume([](T&) {})
+  };
 };
 
 /// Yields until another thread has said so.

@@ -1,6 +1,6 @@
 // Checks what the words of the house claim about the source: usage `house ROOT`, where ROOT has include/kew,
-// examples, README.md and .ci/commands. Each finding is a line `file:line: what is wrong`; the exit status is 1 if there
-// is any. What is checked stands at each check_… function.
+// examples, README.md and .ci/commands. Each finding is a line `file:line: what is wrong`; the exit status is 1 if
+// there is any. What is checked stands at each check_… function.
 #include <algorithm>
 #include <cctype>
 #include <cstddef>
@@ -22,8 +22,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// The layers of detail/, lowest first. Each is a folder, and a header includes only what stands in its own or in a lower
-/// one.
+/// The layers of detail/, lowest first. Each is a folder, and a header includes only what stands in its own or in a
+/// lower one.
 const std::vector<std::string> layers = {"machine", "ring", "wait", "meter", "message", "disk"};
 
 /// The folder that alone names the machine.
@@ -45,7 +45,9 @@ struct finding {
 
 class report {
  public:
-  void add(const std::string& file, std::size_t line, std::string text) { findings_.push_back({file, line, std::move(text)}); }
+  void add(const std::string& file, std::size_t line, std::string text) {
+    findings_.push_back({file, line, std::move(text)});
+  }
 
   int print() {
     std::ranges::sort(findings_, {}, [](const finding& f) { return std::tie(f.file, f.line, f.text); });
@@ -108,7 +110,8 @@ source take_apart(std::string name, const std::string& text) {
       } else if (line.compare(i, 2, "/*") == 0) {
         in_block_comment = true;
         ++i;
-      } else if (line[i] == '"' || (line[i] == '\'' && !(i > 0 && std::isalnum(static_cast<unsigned char>(line[i - 1]))))) {
+      } else if (line[i] == '"' ||
+                 (line[i] == '\'' && !(i > 0 && std::isalnum(static_cast<unsigned char>(line[i - 1]))))) {
         const char quote = line[i];
         code += quote;
         for (++i; i < line.size() && line[i] != quote; ++i)
@@ -175,33 +178,41 @@ std::set<std::string> reached_from(const graph& inclusions, const std::string& h
 
 bool in_detail(const std::string& header) { return header.starts_with("detail/"); }
 
-/// The number of the layer of a header in detail/, or layers.size().
+/// The number of the layer of a header in detail/, from 1 up; layers.size() + 1 where there is none of that name.
 std::size_t layer_of(const std::string& header) {
   const std::size_t begin = std::string("detail/").size();
   const std::size_t end = header.find('/', begin);
   const std::string folder = end == std::string::npos ? "" : header.substr(begin, end - begin);
-  return static_cast<std::size_t>(std::ranges::find(layers, folder) - layers.begin());
+  return static_cast<std::size_t>(std::ranges::find(layers, folder) - layers.begin()) + 1;
 }
 
-/// Includes point down and never round: a header in detail/ includes only its own folder, lower ones, and those public
-/// headers that are words alone and include no details themselves; no ring reaches what waits. The umbrella includes all
-/// others that are not details, but for bridges.
+/// The layer that a public header stands on: the highest that it reaches, 0 for words alone.
+std::size_t layer_below(const graph& inclusions, const std::string& header) {
+  std::size_t highest = 0;
+  for (const std::string& reached : reached_from(inclusions, header))
+    if (in_detail(reached)) highest = std::max(highest, layer_of(reached));
+  return highest;
+}
+
+/// Includes point down and never round: a header in detail/ includes only its own folder, lower ones, and public
+/// headers that stand on lower ones; no ring reaches what waits. The umbrella includes all others that are not details,
+/// but for bridges.
 void check_includes(const std::vector<source>& headers, report& to) {
   const graph inclusions = read_inclusions(headers, to);
   for (const auto& [header, included] : inclusions) {
     const std::string path = "include/kew/" + header;
-    if (in_detail(header) && layer_of(header) == layers.size()) to.add(path, 1, "stands in no layer's folder");
+    if (in_detail(header) && layer_of(header) > layers.size()) to.add(path, 1, "stands in no layer's folder");
     for (const auto& [target, line] : included) {
       if (target == header || reached_from(inclusions, target).contains(header))
         to.add(path, line, "includes " + target + ", which leads back here");
       if (!in_detail(header)) continue;
-      const std::set<std::string> below = reached_from(inclusions, target);
-      if (in_detail(target) ? layer_of(target) > layer_of(header) : std::ranges::any_of(below, in_detail))
+      if (in_detail(target) ? layer_of(target) > layer_of(header) : layer_below(inclusions, target) >= layer_of(header))
         to.add(path, line, "includes " + target + ", which does not stand below it");
     }
-    if (header.ends_with("_ring.hpp"))
+    if (header.ends_with("_ring.hpp") && !in_detail(header))
       for (const std::string& target : reached_from(inclusions, header))
-        if (target.starts_with("detail/wait/")) to.add(path, 1, "reaches " + target + ", and a ring knows nothing of waiting");
+        if (target.starts_with("detail/wait/"))
+          to.add(path, 1, "reaches " + target + ", and a ring knows nothing of waiting");
   }
   const std::set<std::string> under_umbrella = reached_from(inclusions, "kew.hpp");
   for (const auto& [header, included] : inclusions)
@@ -356,7 +367,8 @@ void check_edges(const std::vector<source>& headers, report& to) {
     for (const auto& [header, here] : uses)
       if (!here.ends_here.both()) across.add(here.ends_here);
     for (const auto& [header, here] : uses)
-      if (!here.ends_here.both() && !across.both()) to.add("include/kew/" + header, here.line, "edge \"" + name + "\" has only one end");
+      if (!here.ends_here.both() && !across.both())
+        to.add("include/kew/" + header, here.line, "edge \"" + name + "\" has only one end");
   }
 }
 
@@ -386,7 +398,8 @@ page read_page(const fs::path& path) {
   for (std::size_t i = 0; i < lines.size(); ++i) {
     const std::string& line = lines[i];
     const auto collect = [&](const std::regex& what, std::vector<page::mention>& into) {
-      for (std::sregex_iterator it(line.begin(), line.end(), what), none; it != none; ++it) into.push_back({it->str(1), i + 1});
+      for (std::sregex_iterator it(line.begin(), line.end(), what), none; it != none; ++it)
+        into.push_back({it->str(1), i + 1});
     };
     if (line.starts_with("```")) {
       in_block = !in_block;
@@ -408,8 +421,10 @@ std::vector<page> read_pages(const fs::path& root) {
   std::vector<page> pages;
   for (auto it = fs::recursive_directory_iterator(root); it != fs::recursive_directory_iterator(); ++it) {
     const std::string name = it->path().filename().string();
-    if (it->is_directory() && (name.starts_with("build") || name == ".git" || name == "bad")) it.disable_recursion_pending();
-    else if (it->path().extension() == ".md") pages.push_back(read_page(it->path()));
+    if (it->is_directory() && (name.starts_with("build") || name == ".git" || name == "bad"))
+      it.disable_recursion_pending();
+    else if (it->path().extension() == ".md")
+      pages.push_back(read_page(it->path()));
   }
   return pages;
 }
@@ -441,7 +456,8 @@ void check_paths(const fs::path& root, const std::vector<page>& pages, report& t
 
 /// .ci/commands has every command that a page shows, so that .ci/run runs it, and no other.
 void check_commands(const fs::path& root, const std::vector<page>& pages, report& to) {
-  static const std::regex command(R"((\w+=\S+ )?(cmake --?\w|ctest |(tests|benchmarks|build)/\S+ ).*|(compare|throughput|latency|length) --.*)");
+  static const std::regex command(
+      R"((\w+=\S+ )?(cmake --?\w|ctest |(tests|benchmarks|build)/\S+ ).*|(compare|throughput|latency|length) --.*)");
   std::map<std::string, std::size_t> listed;
   const std::vector<std::string> lines = lines_of(read(root / ".ci" / "commands"));
   for (std::size_t i = 0; i < lines.size(); ++i)
@@ -458,7 +474,8 @@ void check_commands(const fs::path& root, const std::vector<page>& pages, report
     for (const auto& [text, line] : all) {
       shown.insert(text);
       if (!listed.contains(text))
-        to.add(fs::relative(each.path, root).generic_string(), line, "shows a command that .ci/commands does not have: " + text);
+        to.add(fs::relative(each.path, root).generic_string(), line,
+               "shows a command that .ci/commands does not have: " + text);
     }
   }
   for (const auto& [text, line] : listed)

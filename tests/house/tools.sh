@@ -7,8 +7,8 @@ need() { command -v "$1" >/dev/null || { echo "SKIPPED: no $1"; exit 77; }; }
 sources() { find include tests benchmarks examples -name bad -prune -o \( -name '*.hpp' -o -name '*.cpp' \) -print; }
 
 case $2 in
-  format) need clang-format-14 && sources | xargs clang-format-14 -i ;;
-  format-check) need clang-format-14 && sources | xargs clang-format-14 --dry-run --Werror ;;
+  format) need clang-format-19 && sources | xargs clang-format-19 -i ;;
+  format-check) need clang-format-19 && sources | xargs clang-format-19 --dry-run --Werror ;;
   # An editor finds the classes of kew, and in their namespace.
   ctags)
     need ctags

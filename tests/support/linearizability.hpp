@@ -152,7 +152,8 @@ class fifo_checker {
       events_.push_back({it.push_end, +1});
       events_.push_back({it.pop_begin, -1});
     }
-    std::ranges::sort(events_, [](const event& a, const event& b) { return a.at != b.at ? a.at < b.at : a.step < b.step; });
+    std::ranges::sort(events_,
+                      [](const event& a, const event& b) { return a.at != b.at ? a.at < b.at : a.step < b.step; });
     std::ptrdiff_t inside = 0;
     for (const event& it : events_) {
       inside += it.step;
@@ -211,7 +212,7 @@ class fifo_checker {
   }
 
   // Whatever ends (by `end`) before y begins (by `begin`) precedes y, so y's `bound` is at least its `bound`.
-  void raise(stamp element::*end, stamp element::*begin, stamp element::*bound) {
+  void raise(stamp element::* end, stamp element::* begin, stamp element::* bound) {
     sort_by(first_, end);
     sort_by(second_, begin);
     stamp highest = before_all;
@@ -224,22 +225,21 @@ class fifo_checker {
   }
 
   // Whatever begins after x ends follows x, so x's `bound` is at most its `bound`.
-  void lower(stamp element::*begin, stamp element::*end, stamp element::*bound) {
+  void lower(stamp element::* begin, stamp element::* end, stamp element::* bound) {
     sort_by(first_, begin);
     sort_by(second_, end);
     stamp lowest = never;
     std::size_t i = first_.size();
     for (std::size_t j = second_.size(); j-- > 0;) {
       const std::size_t x = second_[j];
-      for (; i > 0 && at(first_[i - 1]).*begin > at(x).*end; --i)
-        lowest = std::min(lowest, at(first_[i - 1]).*bound);
+      for (; i > 0 && at(first_[i - 1]).*begin > at(x).*end; --i) lowest = std::min(lowest, at(first_[i - 1]).*bound);
       at(x).*bound = std::min(at(x).*bound, lowest);
     }
   }
 
   element& at(std::size_t i) { return elements_[i]; }
 
-  void sort_by(std::vector<std::size_t>& order, stamp element::*key) {
+  void sort_by(std::vector<std::size_t>& order, stamp element::* key) {
     order.resize(elements_.size());
     for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
     std::ranges::sort(order, {}, [&](std::size_t i) { return elements_[i].*key; });

@@ -1,5 +1,6 @@
 #include "kew.hpp"
-#include "kew.hpp"
+
+#include "kew.hpp"  // twice does no harm
 
 #include <utility>
 
