@@ -431,7 +431,7 @@ std::vector<page> read_pages(const fs::path& root) {
 
 /// Every link of a page leads to a file, and every path that it names exists.
 void check_paths(const fs::path& root, const std::vector<page>& pages, report& to) {
-  static const std::regex path(R"([\w.-]*\w(/[\w.-]+)*(/|\.(hpp|cpp|cmake|sh|py|bug|diff)))");
+  static const std::regex path(R"([\w.-]*\w(/[\w.-]+)*(/|\.(hpp|cpp|cmake|awk|sh|py|bug|diff)))");
   const auto exists = [&](const fs::path& folder, const std::string& target) {
     return std::ranges::any_of(std::vector{folder, root, root / "include", root / "include/kew"},
                                [&](const fs::path& from) { return fs::exists(from / target); });
