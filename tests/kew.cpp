@@ -14,7 +14,7 @@
 #include <type_traits>
 #include <utility>
 
-#include "catch.hpp"
+#include "support/catch.hpp"
 
 namespace kew_test {
 namespace {
