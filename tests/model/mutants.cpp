@@ -107,7 +107,7 @@ class hunt {
         continue;
       }
       for (const place& each : explorer::places()) {
-        if (each.file.find("kew/") == std::string::npos || each.file.find("model/") != std::string::npos) continue;
+        if (each.file.find("include/kew/") == std::string::npos) continue;
         places_.emplace(key(each), each);
         visitors_[key(each)].push_back(i);
       }
