@@ -21,7 +21,6 @@ unsigned choose(unsigned count) { return world.choose(count); }
 void learn(std::uint64_t what) { world.learn(what); }
 void all_learn(std::uint64_t what) { world.all_learn(what); }
 bool crashed() { return world.crashed(); }
-bool refused() { return world.refused(); }
 int this_thread() { return world.current(); }
 int steps_of_this_thread() { return world.self().steps; }
 void note(const std::string& text) { world.note(text); }
@@ -48,11 +47,15 @@ bool compare_exchange(location at, std::uint64_t& expected, std::uint64_t desire
   return world.compare_exchange(at, expected, desired, orders, weak, where);
 }
 void fence(std::memory_order order, const site& where) { world.fence(order, where); }
-void light_fence(const site& where) { world.light_fence(where); }
-bool heavy_fence(const site& where) { return world.heavy_fence(where); }
+void compiler_fence(const site& where) { world.compiler_fence(where); }
+bool register_membarrier() { return world.register_membarrier(); }
+bool membarrier(const site& where) { return world.membarrier(where); }
+void outlast_store_buffers(const site& where) { world.outlast_store_buffers(where); }
+bool begin_fence(operation what, const site& where) { return world.begin_fence(what, where); }
+void end_fence() { world.end_fence(); }
 void relax(const site& where) { world.relax(where); }
 std::int64_t now() { return world.now(); }
-bool futex_wait(location at, std::uint32_t expected, std::int64_t deadline, const site& where) {
+int futex_wait(location at, std::uint32_t expected, std::int64_t deadline, const site& where) {
   return world.wait(at, expected, deadline, where);
 }
 void futex_wake(location at, int count, const site& where) { world.wake(at, count, where); }

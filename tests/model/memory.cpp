@@ -267,52 +267,63 @@ void machine::fence(std::memory_order order, const site& where) {
   end();
 }
 
-// The pair orders like two seq_cst fences, but only a light one with a heavy one. That is less than
-// what membarrier(2) does to a running thread at any instruction, and all that the compiler grants: it
-// may move an access across any instruction but a light fence.
-void machine::light_fence(const site& where) {
-  places.collect(where, operation::light_fence, std::memory_order_seq_cst);
-  begin(where, operation::light_fence);
-  if (places.drops(where)) {
-    line("(light fence dropped)");
-    return;
-  }
-  if (options_.fence == fences::symmetric || is_refused_) {
-    fence_now(std::memory_order_seq_cst);
-  } else {
-    self().now.seen.join(heavy_);
-    light_.join(self().now.seen);
-    learn(self().now.seen.hash(atomics_count_));
-  }
-  line("fence   light");
+// A compiler fence and a membarrier order like two seq_cst fences, but only one with the other. That is less than what
+// membarrier(2) does to a running thread at any instruction, and all that the compiler grants: it may move an access
+// across any instruction but a compiler fence.
+bool machine::begin_fence(operation what, const site& where) {
+  places.collect(where, what);
+  if (places.drops(where)) return false;
+  result_.fenced |= what == operation::heavy_fence;
+  self().in_fence = true;
+  return true;
+}
+
+void machine::compiler_fence(const site& where) {
+  places.collect(where, operation::compiler_fence);
+  begin(where, operation::compiler_fence);
+  if (places.drops(where)) return line("(compiler fence dropped)");
+  self().now.seen.join(heavy_);
+  light_.join(self().now.seen);
+  learn(self().now.seen.hash(atomics_count_));
+  line("fence   of the compiler");
   end();
 }
 
-bool machine::heavy_fence(const site& where) {
-  places.collect(where, operation::heavy_fence, std::memory_order_seq_cst);
-  begin(where, operation::heavy_fence);
+bool machine::membarrier(const site& where) {
+  places.collect(where, operation::membarrier);
+  begin(where, operation::membarrier);
   if (places.drops(where)) {
-    line("(heavy fence dropped)");
+    line("(membarrier dropped)");
     return true;
   }
-  result_.fenced = true;
-  fence_now(std::memory_order_seq_cst);
-  if (options_.fence == fences::refused && !is_refused_ && running_ > 0 && by_surprise()) {
-    is_refused_ = true;
-    line("fence   heavy: refused");
+  if (options_.fence == fences::refused && running_ > 0 && by_surprise()) {
+    line("membarrier: refused");
     learn(1);
     end();
     return false;
   }
-  if (options_.fence != fences::symmetric) {
-    self().now.seen.join(light_);
-    if (!is_refused_) heavy_.join(self().now.seen);
-    fence_now(std::memory_order_seq_cst);
-  }
-  line("fence   heavy");
+  fence_now(std::memory_order_seq_cst);
+  self().now.seen.join(light_);
+  heavy_.join(self().now.seen);
+  fence_now(std::memory_order_seq_cst);
+  line("membarrier");
   end();
   return true;
 }
+
+void machine::outlast_store_buffers(const site& where) {
+  places.collect(where, operation::outlast_store_buffers);
+  begin(where, operation::outlast_store_buffers);
+  if (places.drops(where)) return line("(wait for store buffers dropped)");
+  for (thread_state& each : threads_) {
+    for (int i = 0; i < atomics_count_; ++i)
+      each.now.seen.up_to[i] = static_cast<std::uint8_t>(atomics_[i].stores.size() - 1);
+    each.story = mix(each.story, each.now.seen.hash(atomics_count_));
+  }
+  line("all stores become visible");
+  end();
+}
+
 // ---- Plain memory -----------------------------------------------------------------------------------
 
 cell& machine::cell_at(const void* address) {

@@ -50,6 +50,9 @@ const char* name_of(operation what) {
     case operation::compare_exchange_strong: return "compare_exchange_strong";
     case operation::compare_exchange_weak: return "compare_exchange_weak";
     case operation::fence: return "fence";
+    case operation::compiler_fence: return "compiler fence";
+    case operation::membarrier: return "membarrier";
+    case operation::outlast_store_buffers: return "wait for store buffers";
     case operation::light_fence: return "light fence";
     case operation::heavy_fence: return "heavy fence";
     case operation::wait: return "futex_wait";
@@ -94,6 +97,9 @@ std::vector<mutant> weakenings(const place& at) {
     case operation::fence:
       if (at.order == std::memory_order_seq_cst) all.push_back({at, weakening::order, std::memory_order_acq_rel});
       [[fallthrough]];
+    case operation::compiler_fence:
+    case operation::membarrier:
+    case operation::outlast_store_buffers:
     case operation::light_fence:
     case operation::heavy_fence:
     case operation::wake: all.push_back({at, weakening::drop, at.order}); break;

@@ -112,7 +112,7 @@ bool machine::is_redundant(reason why) {
   const auto add = [&state](auto what) { state = mix(state, static_cast<std::uint64_t>(what)); };
   // Where a switch costs nothing it does not matter who ran last.
   if (options_.preemptions < unbounded || why == reason::relaxes) add(current_ << 8 | static_cast<int>(why) << 4);
-  add(crashed_ << 1 | is_refused_);
+  add(crashed_);
   add(std::uint64_t(static_cast<unsigned>(idle_)) << 48 | std::uint64_t(static_cast<unsigned>(idle_ever_)) << 32 |
       spent(stale_reads_, options_.stale_reads) << 16 | spent(surprises_, options_.surprises));
   for (const view* common : {&sequential_, &light_, &heavy_}) add(common->hash(atomics_count_));
@@ -120,7 +120,8 @@ bool machine::is_redundant(reason why) {
     const thread_state& each = threads_[i];
     if (each.is == state::absent) continue;
     add(each.story);
-    add((changes_ - each.own_changes - each.changes_known) << 8 | static_cast<unsigned>(each.is) << 1 | each.timed_out);
+    add((changes_ - each.own_changes - each.changes_known) << 8 | static_cast<unsigned>(each.is));
+    add(each.answer);
   }
   const arena::closed outside;
   return !visited_.enter(state, spent(preemptions_, options_.preemptions));

@@ -2,6 +2,7 @@
 
 #include "arena.hpp"
 
+#include <cerrno>
 #include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
@@ -31,8 +32,7 @@ void machine::reset() {
   ++execution_;
   current_ = 0;
   running_ = steps_ = idle_ = idle_ever_ = preemptions_ = stale_reads_ = surprises_ = 0;
-  crashed_ = false;
-  is_cut_ = is_refused_ = false;
+  crashed_ = is_cut_ = false;
   elements_alive = 0;
   choices_.rewind();
   for (thread_state& each : threads_) {
@@ -146,7 +146,7 @@ int machine::gather(reason why, candidate* out) {
     const bool is_timed = each.deadline != engine::no_deadline;
     if (is_timed && (idle || each.deadline <= time_ || may_surprise))
       out[count++] = {static_cast<std::int8_t>(i), deed::time_out};
-    if (may_surprise && !idle) out[count++] = {static_cast<std::int8_t>(i), deed::wake_for_nothing};
+    if (may_surprise && !idle) out[count++] = {static_cast<std::int8_t>(i), deed::interrupt};
   }
   if (options_.crash == current_ && !crashed_ && stays)
     out[count++] = {static_cast<std::int8_t>(current_), deed::crash};
@@ -185,9 +185,10 @@ void machine::reschedule(reason why) {
       continue;
     }
     if (chosen.what != deed::run) {
-      next.timed_out = chosen.what == deed::time_out;
-      if (!next.timed_out || (from[0].what == deed::run && next.deadline > time_)) ++surprises_;
-      if (next.timed_out) time_ = std::max(time_, next.deadline);
+      const bool times_out = chosen.what == deed::time_out;
+      next.answer = times_out ? ETIMEDOUT : EINTR;
+      if (!times_out || (from[0].what == deed::run && next.deadline > time_)) ++surprises_;
+      if (times_out) time_ = std::max(time_, next.deadline);
     }
     if (why == reason::step && chosen.thread != before) ++preemptions_;
     next.is = state::ready;
@@ -224,6 +225,8 @@ void machine::begin(const site& where, operation what) {
   ++self.steps;
   learn(static_cast<std::uint64_t>(what));
   count_step(where);
+  // How a fence is made does not change while the kernel does not change its mind: to ask for it is no step of its own.
+  if (self.in_fence && what == operation::load && options_.fence != fences::refused) return;
   if (running_ > 1 || (options_.crash != 0 && running_ > 0)) reschedule(reason::step);
 }
 // ---- Waiting ----------------------------------------------------------------------------------------
@@ -245,8 +248,7 @@ void machine::relax(const site& where) {
   self.changes_known = changes_ - self.own_changes;
 }
 
-bool machine::wait(location at, std::uint32_t expected, std::int64_t deadline, const site& where) {
-  places.collect(where, operation::wait, std::memory_order_relaxed);
+int machine::wait(location at, std::uint32_t expected, std::int64_t deadline, const site& where) {
   begin(where, operation::wait);
   perform_late_load();
   atomic_state& word = touch(at);
@@ -270,26 +272,28 @@ bool machine::wait(location at, std::uint32_t expected, std::int64_t deadline, c
          static_cast<unsigned long long>(word.stores[newest].value));
     read(at, newest, std::memory_order_relaxed);
     end();
-    return true;
+    return EAGAIN;
   }
   read(at, sleeps_on, std::memory_order_relaxed);
   end();
   if (deadline <= time_) {
     line("wait    #%-2u 0x%x: too late", at, expected);
-    learn(2);
-    return false;
+    learn(ETIMEDOUT);
+    return ETIMEDOUT;
   }
   if (running_ == 0) fail("the scenario's body sleeps, and nobody else runs", true);
   line("wait    #%-2u 0x%x: sleeps", at, expected);
   self.is = state::sleeping;
   self.word = at;
   self.deadline = deadline;
-  self.timed_out = false;
+  self.answer = 0;
   reschedule(reason::cannot);
+  // A return for no reason may say that it was a signal, or nothing.
+  if (self.answer == EINTR && choices_.pick(2, [&] { return below(2); }) == 1) self.answer = 0;
   self.now.seen.up_to[at] = std::max(self.now.seen.up_to[at], atomics_[at].woken_up_to);
-  learn(atomics_[at].woken_up_to * std::uint64_t{4} + self.timed_out);
-  line(self.timed_out ? "wait    #%-2u times out" : "wait    #%-2u returns", at);
-  return !self.timed_out;
+  learn(mix(atomics_[at].woken_up_to, static_cast<std::uint64_t>(self.answer)));
+  line("wait    #%-2u %s", at, self.answer == 0 ? "returns" : self.answer == EINTR ? "is interrupted" : "times out");
+  return self.answer;
 }
 
 std::int64_t machine::now() {
@@ -323,7 +327,7 @@ void machine::wake(location at, int count, const site& where) {
     if (found == 0) break;
     const int chosen = sleepers[choices_.pick(found, [&] { return below(found); })];
     threads_[chosen].is = state::ready;
-    threads_[chosen].timed_out = false;
+    threads_[chosen].answer = 0;
     if (places.tracing()) {
       const arena::closed outside;
       woken += " thread " + std::to_string(chosen);

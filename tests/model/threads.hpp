@@ -17,7 +17,7 @@ namespace explorer {
 
 enum class state : std::uint8_t { absent, ready, relaxing, sleeping, finished, crashed };
 enum class reason : std::uint8_t { step, relaxes, cannot };
-enum class deed : std::uint8_t { run, wake_for_nothing, time_out, crash };
+enum class deed : std::uint8_t { run, interrupt, time_out, crash };
 
 struct candidate {
   std::int8_t thread;
@@ -31,9 +31,10 @@ struct thread_state {
   std::uint64_t stale = 0;  // locations of which it read an overtaken store
   std::uint8_t stale_in_a_row[max_locations] = {};
   state is = state::absent;
-  bool timed_out = false;
+  int answer = 0;  // of the wait that it sleeps in, as futex(2) would give it
   location word = 0;
   std::int64_t deadline = 0;
+  bool in_fence = false;     // in one of kew's own fences
   bool owes_a_load = false;  // a load has returned `owed`, which nobody had stored yet
   location owed_from = 0;
   std::uint64_t owed = 0;
@@ -57,7 +58,7 @@ class machine {
   [[noreturn]] void fail(const std::string& what, bool blocked = false);
   void together(const engine::task* tasks, int count);
   void relax(const site& where);
-  bool wait(location at, std::uint32_t expected, std::int64_t deadline, const site& where);
+  int wait(location at, std::uint32_t expected, std::int64_t deadline, const site& where);
   void wake(location at, int count, const site& where);
   std::int64_t now();
   void note(const std::string& text) { line("-- %s", text.c_str()); }
@@ -67,7 +68,6 @@ class machine {
     for (thread_state& each : threads_) each.story = mix(each.story, what);
   }
   bool crashed() const { return crashed_; }
-  bool refused() const { return is_refused_; }
   int current() const { return current_; }
   thread_state& self() { return threads_[current_]; }
 
@@ -81,8 +81,12 @@ class machine {
   bool compare_exchange(location at, std::uint64_t& expected, std::uint64_t desired, engine::exchange_orders orders,
                         bool weak, const site& where);
   void fence(std::memory_order order, const site& where);
-  void light_fence(const site& where);
-  bool heavy_fence(const site& where);
+  bool begin_fence(operation what, const site& where);
+  void end_fence() { self().in_fence = false; }
+  void compiler_fence(const site& where);
+  bool register_membarrier() const { return options_.fence != fences::symmetric; }
+  bool membarrier(const site& where);
+  void outlast_store_buffers(const site& where);
   void plain(const void* address, bool writes, const char* what);
   cell& cell_at(const void* address);
 
@@ -150,15 +154,14 @@ class machine {
   bool active_ = false;
   bool crashed_ = false;
   bool is_cut_ = false;
-  bool is_refused_ = false;  // the kernel does heavy fences no more
 
   atomic_state atomics_[max_locations];
   int atomics_count_ = 0;
   std::vector<cell> cells_ = std::vector<cell>(4096);
   std::uint64_t execution_ = 0;
   view sequential_{};         // what seq_cst operations and fences have made common
-  view light_{};              // what light fences have published to heavy ones
-  view heavy_{};              // and heavy ones to light ones
+  view light_{};              // what compiler fences have published to membarriers
+  view heavy_{};              // and membarriers to compiler fences
   std::uint64_t memory_ = 0;  // a hash of all stores
 };
 
