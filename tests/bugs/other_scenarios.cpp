@@ -5,6 +5,8 @@ namespace scenarios {
 
 [[gnu::weak]] std::vector<scenario> of_spsc_ring() { return {}; }
 [[gnu::weak]] std::vector<scenario> of_slot_rings() { return {}; }
+[[gnu::weak]] std::vector<scenario> of_metered_ring() { return {}; }
+[[gnu::weak]] std::vector<scenario> of_machine() { return {}; }
 [[gnu::weak]] std::vector<scenario> of_parking() { return {}; }
 [[gnu::weak]] std::vector<scenario> of_blocking_queue() { return {}; }
 [[gnu::weak]] std::vector<scenario> of_channel() { return {}; }
