@@ -83,7 +83,7 @@ class shards<cardinality::many, Shard> {
       const std::size_t place = (mixed + i) % owned;
       // A thread keeps its shard for ever. One that comes later, with the token of one that has ended, takes it over.
       std::uintptr_t owner = owners_[place].load(relaxed);
-      if (owner == 0 && owners_[place].compare_exchange_strong(owner, me, relaxed, relaxed)) owner = me;
+      if (owner == 0 && owners_[place].compare_exchange_weak(owner, me, relaxed, relaxed)) owner = me;
       if (owner == me) return {shards_[place], true};
     }
     return {shards_[owned + mixed / owned % shared], false};

@@ -122,7 +122,7 @@ class meter {
       push_shard& shard = mine_.shard;
       if (!timing_) {
         claimed_ = due_;
-        if (!mine_.owned && !shard.due.compare_exchange_strong(due_, shard.claimed, relaxed, relaxed)) {
+        if (!mine_.owned && !shard.due.compare_exchange_weak(due_, shard.claimed, relaxed, relaxed)) {
           due_ = shard.claimed;
           return 0;
         }
