@@ -83,6 +83,29 @@ concept pops_batches = requires(R& r, Out out, std::size_t n) {
 template <class R>
 concept has_metrics = requires(const R& r) { r.metrics(); };
 
+/// Counts the messages that its callers could not push: metered_ring does.
+template <class R>
+concept counts_refusals = requires(R& r, std::size_t n) { r.note_refused(n); };
+
+namespace detail {
+
+template <class R>
+struct uncounted_ring {
+  using type = R;
+};
+template <class R>
+  requires requires { typename R::uncounted; }
+struct uncounted_ring<R> {
+  using type = typename R::uncounted;
+};
+
+}  // namespace detail
+
+/// What a queue puts in the place of an R: the same ring, whose try_ calls leave note_refused() to the queue. A queue
+/// looks often before it refuses a message, which then counts once.
+template <class R>
+using uncounted = typename detail::uncounted_ring<R>::type;
+
 /// Shows an element in its slot to an F, which is called with a T&.
 template <class R, class F>
 concept consumes_in_place = requires(R& r, F&& f) {

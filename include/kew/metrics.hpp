@@ -5,8 +5,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <functional>
+#include <ratio>
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <kew/config.hpp>
 
@@ -17,11 +21,15 @@ namespace kew { inline namespace KEW_NAMESPACE {
 struct metrics {
   /// Of a time; the pNN are percentiles: 99 % of all took no longer than p99, 99.9 % no longer than p999.
   struct distribution {
-    std::chrono::nanoseconds mean{};  ///< Exact.
-    std::chrono::nanoseconds p50{};   ///< Within 2 %, as every percentile.
+    using exact_nanoseconds = std::chrono::duration<double, std::nano>;
+
+    std::uint64_t count = 0;          ///< Of how many messages. It only grows.
+    exact_nanoseconds sum{};          ///< Of all their times: not rounded below 2^53 ns. It only grows.
+    exact_nanoseconds mean{};         ///< The sum divided by the count.
+    std::chrono::nanoseconds p50{};   ///< Within 2 %, as every percentile; no percentile exceeds the maximum.
     std::chrono::nanoseconds p99{};   ///< Within 2 %.
     std::chrono::nanoseconds p999{};  ///< Within 2 %.
-    std::chrono::nanoseconds max{};   ///< Exact.
+    std::chrono::nanoseconds max{};   ///< Of the messages that were timed.
   };
 
   /// Since the queue was made.
@@ -29,29 +37,30 @@ struct metrics {
 
   std::uint64_t pushed = 0;   ///< Messages that went in.
   std::uint64_t popped = 0;   ///< Messages that came out.
-  std::uint64_t refused = 0;  ///< Pushes that were answered with something else than success.
+  std::uint64_t refused = 0;  ///< Messages that a caller could not push: full, busy, closed, expired or stopped.
 
   std::size_t length = 0;          ///< Messages inside now.
   double mean_length = 0;          ///< Messages inside, on average over time.
-  std::size_t highest_length = 0;  ///< Messages inside, at most.
+  std::size_t highest_length = 0;  ///< Messages inside, at most: exact where one thread pushes.
   std::size_t capacity = 0;        ///< Messages that there can be inside.
 
   double throughput = 0;         ///< Messages popped a second, since the start.
   double recent_throughput = 0;  ///< Messages popped a second, in the last one to two seconds.
 
-  /// From the push of a message to its pop.
+  /// From the push of a message to its pop. In a fast stream only some messages are timed, each of which then counts
+  /// for those since the one before: metered_ring.hpp says which, and how far that may be off.
   distribution time_in_queue;
 };
 
 namespace detail {
 
 /// "1.23 µs" and the like: three significant digits.
-inline std::string human(std::chrono::nanoseconds time) {
+inline std::string human(std::chrono::duration<double, std::nano> time) {
   static constexpr struct {
     double nanoseconds;
     const char* name;
   } units[] = {{1e9, "s"}, {1e6, "ms"}, {1e3, "µs"}, {1, "ns"}};
-  const auto count = static_cast<double>(time.count());
+  const double count = time.count();
   for (const auto& unit : units)
     if (count >= unit.nanoseconds || unit.nanoseconds <= 1) {
       const double value = count / unit.nanoseconds;
@@ -98,67 +107,65 @@ inline std::string to_string(const metrics& m) {
          "\n";
 }
 
-/// The Prometheus text exposition format, version 0.0.4, times in seconds; `name` becomes the label `queue` of every
-/// sample. Throws std::bad_alloc, as what returns a string does.
-inline std::string to_prometheus(const metrics& m, std::string_view name) {
-  std::string label;
-  for (const char c : name) {
-    // The format's own escapes for a label value.
-    if (c == '\\' || c == '"')
-      (label += '\\') += c;
-    else if (c == '\n')
-      label += "\\n";
-    else
-      label += c;
-  }
-
+/// One exposition of several queues in the Prometheus text format, version 0.0.4, times in seconds. The string beside
+/// each reading becomes the label `queue` of its samples, and is one of its own for each. Throws std::bad_alloc, as
+/// what returns a string does.
+inline std::string to_prometheus(std::span<const std::pair<std::string, metrics>> queues) {
   std::string text;
-  const auto sample = [&](const char* metric, const char* more, double value) {
+  const auto family = [&text](const char* name, const char* type, const char* help) {
+    for (const char* part : {"# HELP ", name, " ", help, "\n# TYPE ", name, " ", type, "\n"}) text += part;
+  };
+  const auto sample = [&text](const std::string& queue, const char* name, const char* more, double value) {
+    text.append(name).append("{queue=\"");
+    for (const char c : queue) {
+      // The format's own escapes for a label value.
+      if (c == '\\' || c == '"')
+        (text += '\\') += c;
+      else if (c == '\n')
+        text += "\\n";
+      else
+        text += c;
+    }
     char number[40];
     std::snprintf(number, sizeof number, "%.17g", value);
-    text.append(metric)
-        .append("{queue=\"")
-        .append(label)
-        .append("\"")
-        .append(more)
-        .append("} ")
-        .append(number)
-        .append("\n");
+    text.append("\"").append(more).append("} ").append(number).append("\n");
   };
-  const auto family = [&](const char* metric, const char* type, const char* help) {
-    text.append("# HELP ")
-        .append(metric)
-        .append(" ")
-        .append(help)
-        .append("\n# TYPE ")
-        .append(metric)
-        .append(" ")
-        .append(type)
-        .append("\n");
+  const auto each = [&](const char* name, const char* type, const char* help, auto figure) {
+    family(name, type, help);
+    for (const auto& [queue, m] : queues) sample(queue, name, "", static_cast<double>(std::invoke(figure, m)));
   };
-  const auto single = [&](const char* metric, const char* type, const char* help, double value) {
-    family(metric, type, help);
-    sample(metric, "", value);
-  };
-  const auto seconds = [](std::chrono::nanoseconds time) { return std::chrono::duration<double>(time).count(); };
 
-  single("kew_pushed_total", "counter", "Messages that went into the queue.", static_cast<double>(m.pushed));
-  single("kew_popped_total", "counter", "Messages that came out of the queue.", static_cast<double>(m.popped));
-  single("kew_refused_total", "counter", "Pushes that did not succeed.", static_cast<double>(m.refused));
-  single("kew_length", "gauge", "Messages in the queue now.", static_cast<double>(m.length));
-  single("kew_length_mean", "gauge", "Messages in the queue, mean over time.", m.mean_length);
-  single("kew_length_highest", "gauge", "Messages in the queue, highest.", static_cast<double>(m.highest_length));
-  single("kew_capacity", "gauge", "Messages that the queue can hold.", static_cast<double>(m.capacity));
-  single("kew_throughput", "gauge", "Messages a second, since the start.", m.throughput);
-  single("kew_throughput_recent", "gauge", "Messages a second, lately.", m.recent_throughput);
+  each("kew_pushed_total", "counter", "Messages that went into the queue.", &metrics::pushed);
+  each("kew_popped_total", "counter", "Messages that came out of the queue.", &metrics::popped);
+  each("kew_refused_total", "counter", "Messages that a caller could not push.", &metrics::refused);
+  each("kew_length", "gauge", "Messages in the queue now.", &metrics::length);
+  each("kew_length_mean", "gauge", "Messages in the queue, mean over time.", &metrics::mean_length);
+  each("kew_length_highest", "gauge", "Messages in the queue, highest.", &metrics::highest_length);
+  each("kew_capacity", "gauge", "Messages that the queue can hold.", &metrics::capacity);
+  each("kew_throughput", "gauge", "Messages a second, since the start.", &metrics::throughput);
+  each("kew_throughput_recent", "gauge", "Messages a second, lately.", &metrics::recent_throughput);
+
   family("kew_time_in_queue_seconds", "summary", "From the push of a message to its pop.");
-  sample("kew_time_in_queue_seconds", ",quantile=\"0.5\"", seconds(m.time_in_queue.p50));
-  sample("kew_time_in_queue_seconds", ",quantile=\"0.99\"", seconds(m.time_in_queue.p99));
-  sample("kew_time_in_queue_seconds", ",quantile=\"0.999\"", seconds(m.time_in_queue.p999));
-  sample("kew_time_in_queue_seconds", ",quantile=\"1\"", seconds(m.time_in_queue.max));
-  sample("kew_time_in_queue_seconds_sum", "", seconds(m.time_in_queue.mean) * static_cast<double>(m.popped));
-  sample("kew_time_in_queue_seconds_count", "", static_cast<double>(m.popped));
+  for (const auto& [queue, m] : queues) {
+    const metrics::distribution& time = m.time_in_queue;
+    const auto seconds = [](std::chrono::duration<double> of) { return of.count(); };
+    const auto quantile = [&, &name = queue](const char* label, std::chrono::nanoseconds value) {
+      sample(name, "kew_time_in_queue_seconds", label, seconds(value));
+    };
+    quantile(",quantile=\"0.5\"", time.p50);
+    quantile(",quantile=\"0.99\"", time.p99);
+    quantile(",quantile=\"0.999\"", time.p999);
+    quantile(",quantile=\"1\"", time.max);
+    sample(queue, "kew_time_in_queue_seconds_sum", "", seconds(time.sum));
+    sample(queue, "kew_time_in_queue_seconds_count", "", static_cast<double>(time.count));
+  }
   return text;
+}
+
+/// The same of one queue.
+inline std::string to_prometheus(const metrics& m, std::string_view name) {
+  const std::pair<std::string, metrics> one(name, m);
+  return to_prometheus(std::span(&one, 1));
 }
 
 }}  // namespace kew::KEW_NAMESPACE

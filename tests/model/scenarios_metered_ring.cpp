@@ -24,11 +24,18 @@ struct read_metrics {
   static void run(auto& queue) { expect_sane(queue.queue().metrics()); }
 };
 
+/// Who owns the counts that one thread of each side owns: one of those that work, or none of them.
+enum class owner { works, looks_on };
+
 /// `Inside` elements are in the ring when the threads begin. When they are back, and all is popped, the figures have
 /// to add up, however the threads shared their counts.
-template <class Ring, int Capacity, int Inside, class... Thread>
+template <class Ring, owner Owner, int Capacity, int Inside, class... Thread>
 void threads() {
   watched<Ring> ring(precedence::happens_before, Capacity, std::size_t{Capacity});
+  if constexpr (Owner == owner::looks_on) {
+    static_cast<void>(ring.push_move());
+    static_cast<void>(ring.pop_value());
+  }
   for (int i = 0; i < Inside; ++i) static_cast<void>(ring.push_move());
   together([&] { Thread::run(ring); }...);
   expect_sane(ring.queue().metrics());
@@ -37,7 +44,19 @@ void threads() {
   expect_sane(m);
   expect(m.pushed == static_cast<std::uint64_t>(ring.log().successes(history::kind::push)), "each push that succeeded is counted once");
   expect(m.popped == m.pushed, "each pop is counted once");
-  expect(m.highest_length >= 1, "whoever pushes sees that something is inside");
+  expect(m.time_in_queue.count <= m.popped, "no time is of a message that was not popped");
+  expect(m.highest_length >= 1, "a push sees that something is inside");
+}
+
+// The explorer's clock stands still while threads run, so that all waits in a ring are 0.
+void raise_the_longest_wait() {
+  kew::detail::figure longest{0};
+  together([&] { kew::detail::raise_to(longest, 1); },
+           [&] {
+             kew::detail::raise_to(longest, 2);
+             expect(longest.load(kew::detail::relaxed) >= 2, "the longest wait does not fall");
+           });
+  expect(longest.load(kew::detail::relaxed) == 2, "the longest wait is kept");
 }
 
 template <class Ring>
@@ -47,7 +66,11 @@ struct adder {
 
   template <int Capacity, int Inside, class... Thread>
   void add(const char* what) {
-    all.push_back({name + ": " + what, threads<Ring, Capacity, Inside, Thread...>, static_cast<int>(sizeof...(Thread)),
+    add_with<owner::works, Capacity, Inside, Thread...>(what);
+  }
+  template <owner Owner, int Capacity, int Inside, class... Thread>
+  void add_with(const char* what) {
+    all.push_back({name + ": " + what, threads<Ring, Owner, Capacity, Inside, Thread...>, static_cast<int>(sizeof...(Thread)),
                    // Their executions are long, and every order in them is relaxed.
                    {.preemptions = 2, .stale_reads = 1, .surprises = 0}});
   }
@@ -73,11 +96,16 @@ std::vector<scenario> of_metered_ring() {
   auto mpsc = add_pairs<kew::mpsc_ring>(all, "metered_ring over mpsc");
   auto spmc = add_pairs<kew::spmc_ring>(all, "metered_ring over spmc");
   auto mpmc = add_pairs<kew::mpmc_ring>(all, "metered_ring over mpmc");
-  // The first and the third thread share a shard.
-  mpsc.add<1, 0, does<push_move, push_move>, does<pop_value, pop_value>, does<push_move, push_move>>("two producers of a shard");
-  spmc.add<1, 1, does<pop_value, pop_value>, does<push_move, push_move>, does<pop_value, pop_value>>("two consumers of a shard");
-  mpmc.add<1, 0, does<push_move, pop_value>, does<read_metrics>, does<push_move, pop_value>>("two of a shard, and a reader");
+  // Only one thread of a side owns its counts, so where that is the one that looks on, the others share theirs.
+  constexpr owner aside = owner::looks_on;
+  mpsc.add<1, 0, does<push_move, push_move>, does<pop_value, pop_value>, does<push_move>>("an owner and a sharer push");
+  mpsc.add_with<aside, 1, 0, does<push_move, push_move>, does<pop_value, pop_value>, does<push_move>>("two sharers push");
+  spmc.add<1, 1, does<pop_value, pop_value>, does<push_move, push_move>, does<pop_value>>("an owner and a sharer pop");
+  spmc.add_with<aside, 1, 1, does<pop_value, pop_value>, does<push_move, push_move>, does<pop_value>>("two sharers pop");
+  mpmc.add_with<aside, 2, 1, does<push_two>, does<pop_value, pop_value>, does<push_two>>("two sharers push batches");
+  mpmc.add_with<aside, 1, 0, does<push_move, pop_value>, does<read_metrics>, does<push_move, pop_value>>("two sharers, and a reader");
   mpmc.add<1, 0, does<push_move, push_move>, does<pop_value, pop_value>, does<read_metrics>>("push, pop, and a reader");
+  all.push_back({"metered: two raise the longest wait", raise_the_longest_wait, 2});
   return all;
 }
 

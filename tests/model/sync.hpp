@@ -154,7 +154,7 @@ class hint<bool> {
   void set(bool) noexcept {}
 };
 
-inline std::size_t thread_number() noexcept { return static_cast<std::size_t>(::explorer::this_thread()); }
+inline std::uintptr_t thread_token() noexcept { return static_cast<std::uintptr_t>(::explorer::this_thread()) + 1; }
 
 inline void cpu_relax(::explorer::site where = ::explorer::site::current()) noexcept {
   ::explorer::engine::relax(where);

@@ -1,4 +1,4 @@
-// The seam between kew and the machine: atomics, their orders, hints, the number of a thread; and by inclusion the pause
+// The seam between kew and the machine: atomics, their orders, hints, the token of a thread; and by inclusion the pause
 // instruction, yields, naps and prefetches (platform.hpp). Fences, the futex and the clock are behind the same seam
 // (fence.hpp, futex.hpp, clock.hpp). No header above detail/machine names any of these, so a program that defines
 // KEW_SYNC_HEADER puts its own versions in their place (the tests' explorer of memory orders does).
@@ -18,7 +18,7 @@
 #else
 
 #include <atomic>
-#include <cstddef>
+#include <cstdint>
 
 namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
 
@@ -33,10 +33,13 @@ class hint {
   atomic<T> value_{};
 };
 
-/// Threads count from 0, in the order in which they first ask.
-inline std::size_t thread_number() noexcept {
-  static atomic<std::size_t> next{0};
-  thread_local const std::size_t mine = next.fetch_add(1, relaxed);
+/// Different for any two threads that live at the same time, never 0. Shared libraries may each have a copy of this;
+/// then a thread has several tokens, and still none in common with another thread.
+inline std::uintptr_t thread_token() noexcept {
+  // A value, not only the address, which a compiler may keep while a coroutine moves from one thread to another.
+  thread_local std::uintptr_t mine = 0;
+  if (mine == 0) [[unlikely]]
+    mine = reinterpret_cast<std::uintptr_t>(&mine);
   return mine;
 }
 

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 #include <kew/config.hpp>
 
@@ -19,7 +20,8 @@ namespace kew { inline namespace KEW_NAMESPACE { namespace detail { namespace tu
 inline constexpr unsigned adaptive_polls = 512;
 
 /// A wait for another thread in the middle of its own call: so many pauses, then so many yields, then naps. Most such
-/// calls end within a pause or two; a thread that has lost its core needs a yield, one of lower real-time priority a nap.
+/// calls end within a pause or two; a thread that has lost its core needs a yield, one of lower real-time priority a
+/// nap.
 inline constexpr unsigned backoff_pauses = 32;
 inline constexpr unsigned backoff_yields = 256;
 /// The naps, in microseconds, each twice as long as the one before. With naps of 50 µs for ever, a consumer beside a
@@ -31,16 +33,29 @@ inline constexpr unsigned longest_nap = 10'000;
 // ---- Metering --------------------------------------------------------------------------------------------------
 
 #if defined(KEW_MODEL)
-// So few that the figures fit into an execution, and that three threads share two shards.
+// So few that the figures fit into an execution, that every message is timed, and that two of three threads share.
 inline constexpr int histogram_divisions_log2 = 0;
 inline constexpr int histogram_largest_log2 = 1;
-inline constexpr std::size_t meter_shards = 2;
+inline constexpr std::size_t owned_shards = 1;
+inline constexpr std::size_t shared_shards = 1;
+inline constexpr std::uint64_t timing_distance = 1;
 #else
 inline constexpr int histogram_divisions_log2 = 5;  // buckets in each power of two: a percentile is within 1/64
 inline constexpr int histogram_largest_log2 = 45;   // in nanoseconds: almost ten hours
-/// Over how many lines the threads of one side spread their counts. With one line for all, counting cost more than the
-/// ring from three threads on.
-inline constexpr std::size_t meter_shards = 8;
+/// The threads of one side that have counts of their own, which need no locked instruction; and over how many lines the
+/// others spread theirs. A locked instruction waits until the stores before it are done, and those wait for the lines
+/// of slots that come from another core.
+inline constexpr std::size_t owned_shards = 8;
+inline constexpr std::size_t shared_shards = 4;
+/// How many messages lie between two of a fast producer that are timed, on average; at most 32. A look at the clock
+/// takes 20 to 40 ns, as long as a push and a pop.
+inline constexpr std::uint64_t timing_distance = 32;
 #endif
+/// In nanoseconds. A producer whose messages are further apart than this has each of them timed: that costs it 4 %.
+inline constexpr std::uint64_t unhurried_message = 1'000;
+/// A consumer that has found nothing this often looks at the clock at its next message; and already at the first, where
+/// it has not looked for as many nanoseconds.
+inline constexpr std::uint64_t idle_looks = 16;
+inline constexpr std::uint64_t clock_is_old = 1'000'000;
 
 }}}}  // namespace kew::KEW_NAMESPACE::detail::tuning

@@ -93,6 +93,11 @@ class gated_ring {
   {
     return ring_.metrics();
   }
+  void note_refused(std::size_t n) noexcept
+    requires counts_refusals<Ring>
+  {
+    ring_.note_refused(n);
+  }
 
  private:
   template <class Outcome>

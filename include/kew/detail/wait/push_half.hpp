@@ -134,17 +134,17 @@ class push_half {
     requires std::is_copy_constructible_v<T>
   {
     auto* const queue = to_core();
-    return queue ? queue->try_push(value) : status::closed;
+    return queue ? queue->counted(queue->try_push(value)) : status::closed;
   }
   status try_push(T&& value) {
     auto* const queue = to_core();
-    return queue ? queue->try_push(std::move(value)) : status::closed;
+    return queue ? queue->counted(queue->try_push(std::move(value))) : status::closed;
   }
   template <class... A>
     requires std::is_constructible_v<T, A...>
   status try_emplace(A&&... arguments) {
     auto* const queue = to_core();
-    return queue ? queue->try_push(std::forward<A>(arguments)...) : status::closed;
+    return queue ? queue->counted(queue->try_push(std::forward<A>(arguments)...)) : status::closed;
   }
   /// @}
 
@@ -153,7 +153,10 @@ class push_half {
   template <std::input_iterator It>
   std::size_t try_push_n(It first, std::size_t n) {
     auto* const queue = to_core();
-    return queue ? queue->try_push_n(std::move(first), n) : 0;
+    if (!queue) return 0;
+    const std::size_t count = queue->try_push_n(std::move(first), n);
+    queue->count_refused(n - count);
+    return count;
   }
 
   /// Waits until all `n` elements from `first` on are in, or until closed; how many went in, in order. The elements of
@@ -171,7 +174,10 @@ class push_half {
         if (count == n) break;
       }
       // What a single-pass iterator has shown once must not be lost, so it goes one by one.
-      if (!push_from(*queue, first)) break;
+      if (!push_from(*queue, first)) {
+        queue->count_refused(n - count - 1);  // the first of them is counted
+        break;
+      }
       if (++count < n) ++first;
     }
     return count;

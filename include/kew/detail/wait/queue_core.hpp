@@ -27,7 +27,7 @@ class queue_core {
   static_assert(std::is_same_v<typename Ring::value_type, T>, "kew: the ring below a queue of T holds T");
   static_assert(wait_policy<Wait>, "kew: the third parameter of a queue says how to wait: see wait.hpp");
 
-  using closable = sealable<Ring>;
+  using closable = sealable<uncounted<Ring>>;
 
   /// What goes into the ring by try_push; everything else is built in place.
   template <class... A>
@@ -38,6 +38,8 @@ class queue_core {
   explicit queue_core(A&&... arguments) : ring_(std::forward<A>(arguments)...) {}
 
   // ---- Pushing: `arguments` are a T, or what a T is built from. A failed call leaves them untouched. -------------
+  //
+  // try_push and try_push_n are looks, of which a wait makes many: the caller says what became of it by counted().
 
   template <class... A>
   status try_push(A&&... arguments) {
@@ -63,9 +65,9 @@ class queue_core {
       notify(items_, 1);
       return outcome;
     }
-    if (outcome == status::closed) return outcome;
+    if (outcome == status::closed) return counted(outcome);
     check_not_inside(this);
-    return wait_for(room_, limit, [&] { return try_push(std::forward<A>(arguments)...); });
+    return counted(wait_for(room_, limit, [&] { return try_push(std::forward<A>(arguments)...); }));
   }
 
   template <class It>
@@ -74,6 +76,16 @@ class queue_core {
     const std::size_t count = ring_.try_push_n(std::move(first), n);
     if (count > 0) notify(items_, count);
     return count;
+  }
+
+  /// The answer to a caller: counts one that is no success, where the ring counts those.
+  status counted(status answer) noexcept {
+    if (!answer) count_refused(1);
+    return answer;
+  }
+  void count_refused(std::size_t n) noexcept {
+    if constexpr (counts_refusals<closable>)
+      if (n > 0) ring_.note_refused(n);
   }
 
   // ---- Popping ---------------------------------------------------------------------------------------------------
