@@ -57,7 +57,7 @@ class near_overflow {
   static constexpr std::size_t fixed_capacity = kew::dynamic_capacity;
 
   explicit near_overflow(std::size_t capacity)
-      : ring_(kew::detail::before_overflow{Laps}, capacity, std::allocator<value_type>()) {}
+      : ring_(capacity) {}
 
   static std::vector<std::size_t> capacities() {
     std::vector<std::size_t> fitting{1, 2, 3, 5, 7, 8, 1000};
@@ -70,7 +70,12 @@ class near_overflow {
   Ring& out() { return ring_; }
 
  private:
-  Ring ring_;
+  struct overflowing : Ring {
+    explicit overflowing(std::size_t capacity)
+        : Ring(kew::detail::before_overflow{Laps}, capacity, std::allocator<value_type>()) {}
+  };
+
+  overflowing ring_;
 };
 
 // ---- Threads ------------------------------------------------------------------------------------

@@ -32,18 +32,27 @@ struct slot_ring_suite {
   using fixed = whole<ring<int, Capacity>, Capacity>;
   using fixed_capacities = std::tuple<fixed<1>, fixed<2>, fixed<5>, fixed<7>, fixed<8>, fixed<1000>>;
 
-  // A slot's state keeps two bits for flags and two for laps beside the slot's number.
-  using overflowing = std::tuple<near_overflow<narrow<int, std::uint8_t>, 1, 16>, near_overflow<narrow<int, std::uint8_t>, 2, 16>,
-                                 near_overflow<narrow<throwing, std::uint8_t>, 1, 16>,
-                                 near_overflow<narrow<int, std::uint16_t>, 2, 4096>,
-                                 near_overflow<narrow<std::string, std::uint16_t>, 1, 4096>,
-                                 near_overflow<narrow<int, std::uint32_t>, 1, SIZE_MAX>,
-                                 near_overflow<narrow<int, std::uint64_t>, 2, SIZE_MAX>>;
+  /// How many elements an index can count beside two bits for flags and two for laps.
+  template <class T, class Index>
+  struct most : narrow<T, Index> {
+    static constexpr std::size_t elements = narrow<T, Index>::most;
+  };
+  template <class T, class Index, std::uint64_t Laps>
+  using overflows_after = near_overflow<narrow<T, Index>, Laps, most<T, Index>::elements>;
+
+  using overflowing =
+      std::tuple<overflows_after<int, std::uint8_t, 1>, overflows_after<int, std::uint8_t, 2>,
+                 overflows_after<throwing, std::uint8_t, 1>, overflows_after<int, std::uint16_t, 2>,
+                 overflows_after<std::string, std::uint16_t, 1>, overflows_after<int, std::uint32_t, 1>,
+                 overflows_after<int, std::uint64_t, 2>>;
 
   static void refuses_what_it_cannot_count() {
+    // One line of slots: an index that leaves four bits for it counts what the line holds, or 16 lines of one.
+    CHECK((most<int, std::uint8_t>::elements == 12));
+    CHECK((most<std::string, std::uint8_t>::elements == 16));
     using smallest = narrow<int, std::uint8_t>;
-    CHECK(smallest(16).capacity() == 16);
-    CHECK_THROWS_AS(smallest(17), std::length_error);
+    CHECK(smallest(12).capacity() == 12);
+    CHECK_THROWS_AS(smallest(13), std::length_error);
   }
 
   static void delivers_once_and_in_order() {
@@ -59,8 +68,8 @@ struct slot_ring_suite {
     // 32 bits, so that no thread is suspended for as long as it takes to count once round.
     for (int round = 0; round < 10; ++round)
       for (const std::size_t capacity : sizes{1, 3, 8}) {
-        narrow<std::uint64_t, std::uint32_t> queue(kew::detail::before_overflow{100}, capacity, std::allocator<std::uint64_t>());
-        stress(queue, Producers, Consumers, scaled(1'000), run_seed() + static_cast<std::uint64_t>(round));
+        near_overflow<narrow<std::uint64_t, std::uint32_t>, 100, SIZE_MAX> queue(capacity);
+        stress(queue.in(), Producers, Consumers, scaled(1'000), run_seed() + static_cast<std::uint64_t>(round));
       }
   }
 

@@ -30,6 +30,16 @@ inline constexpr unsigned backoff_yields = 256;
 inline constexpr unsigned shortest_nap = 50;
 inline constexpr unsigned longest_nap = 10'000;
 
+// ---- Rings -----------------------------------------------------------------------------------------------------
+
+#if defined(KEW_MODEL)
+// So few that a ring of three has two lines, and the second of them no neighbour before it.
+inline constexpr std::size_t most_slots_in_a_line = 2;
+#else
+/// As many as fit: 7 slots of 8 bytes instead of 4 made a stream 1.1 to 1.6 times as fast.
+inline constexpr std::size_t most_slots_in_a_line = 64;
+#endif
+
 // ---- Metering --------------------------------------------------------------------------------------------------
 
 #if defined(KEW_MODEL)
