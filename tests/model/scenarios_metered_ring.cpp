@@ -54,7 +54,7 @@ void raise_the_longest_wait() {
   together([&] { kew::detail::raise_to(longest, 1); },
            [&] {
              kew::detail::raise_to(longest, 2);
-             expect(longest.load(kew::detail::relaxed) >= 2, "the longest wait does not fall");
+             expect(longest.load(kew::detail::relaxed) >= 2, "the longest wait is kept");
            });
   expect(longest.load(kew::detail::relaxed) == 2, "the longest wait is kept");
 }
