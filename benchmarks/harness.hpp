@@ -149,7 +149,7 @@ template <class Attempt>
     } else if (tries == patient || !crowded) {
       kew::detail::yield();
     } else {
-      kew::detail::nap();
+      kew::detail::nap(50);
       tries = patient;
     }
   }

@@ -10,5 +10,5 @@ function(show title)
 endfunction()
 
 show("hello" ${HELLO})
-show("word_count: a pipeline over ${count} files of the C++ standard library" ${WORD_COUNT} ${files})
-show("word_count --sequential: the same work in one thread" ${WORD_COUNT} --sequential --top 0 ${files})
+show("word_count: a pipeline over ${count} files of the C++ standard library, 10 times over, beside one thread"
+  ${WORD_COUNT} --compare --repeat 10 ${files})

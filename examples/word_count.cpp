@@ -47,7 +47,9 @@ in the C locale, without the count of the empty line that tr may put first.
   --top N         print the N most frequent words (10)
   --counts        print only the count of every word, in the form and order of uniq -c
   --tokenizers N  count with N threads (one for each core), beside one that reads and one that sums up
-  --sequential    do all the work in one thread, for comparison
+  --sequential    do all the work in one thread
+  --compare       do it both ways, three times each and in turn, and compare the best
+  --repeat N      read the files N times over (1)
   --help          print this
 
 Exit status: 0; 1 if something could not be read or written; 2 if the command line makes no sense.
@@ -312,6 +314,8 @@ struct options {
   unsigned tokenizers = std::max(1U, std::thread::hardware_concurrency());
   bool counts_only = false;
   bool sequential = false;
+  bool compare = false;
+  unsigned repeat = 1;
   bool help = false;
   std::vector<std::string> files;
 };
@@ -347,12 +351,23 @@ options parse(const std::vector<std::string>& arguments) {
       chosen.counts_only = true;
     else if (*argument == "--sequential")
       chosen.sequential = true;
+    else if (*argument == "--compare")
+      chosen.compare = true;
+    else if (*argument == "--repeat")
+      chosen.repeat = number(1U, 1'000'000U);
     else if (*argument == "--help")
       chosen.help = true;
     else
       throw bad_usage("unknown option: " + *argument);
   }
   if (chosen.files.empty()) chosen.files.emplace_back("-");
+  if ((chosen.compare || chosen.repeat > 1) && std::count(chosen.files.begin(), chosen.files.end(), "-") > 0)
+    throw bad_usage("standard input can be read only once");
+  const std::size_t once = chosen.files.size();
+  chosen.files.reserve(once * chosen.repeat);
+  for (unsigned i = 1; i < chosen.repeat; ++i)
+    chosen.files.insert(chosen.files.end(), chosen.files.begin(),
+                        chosen.files.begin() + static_cast<std::ptrdiff_t>(once));
   return chosen;
 }
 
@@ -376,38 +391,60 @@ void print_words(const word_counts& counts, const options& chosen) {
 }
 
 void print_queue(const char* name, const kew::metrics& through) {
-  const auto milliseconds = [](std::chrono::nanoseconds time) { return std::chrono::duration<double, std::milli>(time).count(); };
-  std::printf("%-22s %9llu %11.0f %10.1f %8zu %9zu %10.2f ms %7.2f ms\n", name, static_cast<unsigned long long>(through.popped),
-              through.throughput, through.mean_length, through.highest_length, through.capacity,
-              milliseconds(through.time_in_queue.p50), milliseconds(through.time_in_queue.p99));
+  const auto milliseconds = [](std::chrono::nanoseconds time) {
+    return std::chrono::duration<double, std::milli>(time).count();
+  };
+  std::printf("%-22s %9llu %11.0f %10.1f %8zu %9zu %10.2f ms %7.2f ms\n", name,
+              static_cast<unsigned long long>(through.popped), through.throughput, through.mean_length,
+              through.highest_length, through.capacity, milliseconds(through.time_in_queue.p50),
+              milliseconds(through.time_in_queue.p99));
 }
 
-void print_figures(const outcome& result, const options& chosen, double seconds) {
+/// The best time of each way; 0 for one that was not taken.
+struct seconds_taken {
+  double pipeline = 0;
+  double one_thread = 0;
+};
+
+void print_figures(const outcome& result, const options& chosen, seconds_taken took) {
   std::uint64_t words = 0;
   for (const auto& [word, times] : result.counts) words += times;
   const double megabytes = static_cast<double>(result.read.bytes) / 1e6;
-  std::printf("\n%llu words, %zu different, in %.1f MB\n", static_cast<unsigned long long>(words), result.counts.size(),
+  std::printf("%llu words, %zu different, in %.1f MB\n", static_cast<unsigned long long>(words), result.counts.size(),
               megabytes);
-  std::printf("%.3f s, %.0f MB/s, ", seconds, megabytes / seconds);
-  if (chosen.sequential) {
-    std::printf("one thread\n");
-    return;
-  }
-  std::printf("%u tokenizer%s\n\n", chosen.tokenizers, chosen.tokenizers == 1 ? "" : "s");
-  std::printf("%-22s %9s %11s %10s %8s %9s %13s %10s\n", "queue", "messages", "messages/s", "mean length", "highest", "capacity",
-              "in queue: p50", "p99");
+  if (took.one_thread > 0) std::printf("%.3f s, %.0f MB/s, one thread\n", took.one_thread, megabytes / took.one_thread);
+  if (took.pipeline == 0) return;
+  std::printf("%.3f s, %.0f MB/s, %u tokenizer%s\n", took.pipeline, megabytes / took.pipeline, chosen.tokenizers,
+              chosen.tokenizers == 1 ? "" : "s");
+  if (chosen.compare)
+    std::printf("the pipeline is %.2f times as fast as one thread\n", took.one_thread / took.pipeline);
+  std::printf("\n%-22s %9s %11s %10s %8s %9s %13s %10s\n", "queue", "messages", "messages/s", "mean length", "highest",
+              "capacity", "in queue: p50", "p99");
   print_queue("reader -> tokenizers", result.text);
   print_queue("tokenizers -> reducer", result.tallies);
 }
 
 int run(const options& chosen) {
-  const auto start = std::chrono::steady_clock::now();
-  const outcome result =
-      chosen.sequential ? count_in_one_thread(chosen.files) : count_in_pipeline(chosen.files, chosen.tokenizers);
-  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+  outcome result;
+  seconds_taken took;
+  const auto take = [&](double& best, auto count) {
+    const auto start = std::chrono::steady_clock::now();
+    outcome now = count();
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    best = best == 0 ? seconds : std::min(best, seconds);
+    result = std::move(now);
+  };
+  for (int round = 0; round < (chosen.compare ? 3 : 1); ++round) {
+    if (chosen.sequential || chosen.compare) take(took.one_thread, [&] { return count_in_one_thread(chosen.files); });
+    if (!chosen.sequential || chosen.compare)
+      take(took.pipeline, [&] { return count_in_pipeline(chosen.files, chosen.tokenizers); });
+  }
 
   print_words(result.counts, chosen);
-  if (!chosen.counts_only) print_figures(result, chosen, took.count());
+  if (!chosen.counts_only) {
+    if (chosen.top > 0 && !result.counts.empty()) std::putchar('\n');
+    print_figures(result, chosen, took);
+  }
   if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
     throw std::runtime_error(std::string("cannot write: ") + std::strerror(errno));
   for (const std::string& failure : result.read.failures) std::fprintf(stderr, "word_count: %s\n", failure.c_str());

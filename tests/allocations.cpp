@@ -10,8 +10,8 @@
 
 #include <kew/kew.hpp>
 
-#include "catch.hpp"
-#include "elements.hpp"
+#include "support/catch.hpp"
+#include "support/elements.hpp"
 
 namespace {
 

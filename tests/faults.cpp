@@ -13,7 +13,7 @@
 #include <kew/spmc_ring.hpp>
 #include <kew/spsc_ring.hpp>
 
-#include "contract.hpp"
+#include "contract/subjects.hpp"
 
 namespace kew_test {
 namespace {

@@ -14,7 +14,7 @@
 #include <type_traits>
 #include <utility>
 
-#include "catch.hpp"
+#include "support/catch.hpp"
 
 namespace kew_test {
 namespace {
@@ -80,6 +80,14 @@ constexpr bool pushes_and_waits() {
     { in.try_push_until(lvalue, std::chrono::steady_clock::now()) } -> std::same_as<status>;
     { in.try_push_until(std::move(rvalue), std::chrono::system_clock::now()) } -> std::same_as<status>;
     { in.push_n(it, std::size_t{1}) } -> std::same_as<std::size_t>;
+    { in.emplace(stop) } -> std::same_as<status>;
+    { in.emplace(stop, lvalue) } -> std::same_as<status>;
+    { in.try_emplace_for(1ms, lvalue) } -> std::same_as<status>;
+    { in.try_emplace_until(std::chrono::steady_clock::now()) } -> std::same_as<status>;
+    { in.try_push_for(lvalue, 1ms, stop) } -> std::same_as<status>;
+    { in.try_push_for(std::move(rvalue), 1ms, stop) } -> std::same_as<status>;
+    { in.try_push_until(lvalue, std::chrono::steady_clock::now(), stop) } -> std::same_as<status>;
+    { in.try_push_until(std::move(rvalue), std::chrono::steady_clock::now(), stop) } -> std::same_as<status>;
   });
   return pushes_without_waiting<In, T>() && closes<In>() && tells_its_size<In>();
 }
@@ -94,6 +102,8 @@ constexpr bool pops_and_waits() {
     { out.try_pop_until(std::chrono::steady_clock::now()) } -> std::same_as<result<T>>;
     { out.try_pop_until(std::chrono::system_clock::now()) } -> std::same_as<result<T>>;
     { out.pop_n(it, std::size_t{1}) } -> std::same_as<std::size_t>;
+    { out.try_pop_for(1ms, stop) } -> std::same_as<result<T>>;
+    { out.try_pop_until(std::chrono::steady_clock::now(), stop) } -> std::same_as<result<T>>;
   });
   return pops_without_waiting<Out, T>() && closes<Out>() && tells_its_size<Out>();
 }
@@ -127,6 +137,24 @@ static_assert(pushes_and_waits<kew::blocking_queue<int, kew::spsc_ring<int>, kew
 static_assert(pops_and_waits<kew::blocking_queue<int, kew::spmc_ring<int>, kew::spin_wait>, int>());
 static_assert(pushes_and_waits<kew::producer<std::string>, std::string>());
 static_assert(pops_and_waits<kew::consumer<std::string>, std::string>());
+
+// A handle that watches: of every channel, from every handle.
+template <class Handle>
+constexpr bool is_observed() {
+  static_assert(requires(const Handle& handle) {
+    { handle.observe() } -> std::same_as<kew::observer<int>>;
+  });
+  return true;
+}
+static_assert(is_observed<kew::producer<int>>() && is_observed<kew::consumer<int>>() && is_observed<kew::observer<int>>());
+static_assert(std::is_copy_constructible_v<kew::observer<int>> && std::is_copy_assignable_v<kew::observer<int>>);
+static_assert(closes<kew::observer<int>>() && tells_its_size<kew::observer<int>>());
+
+// What cannot be copied is not offered to be.
+template <class T>
+concept can_be_pushed_as_a_copy = requires(kew::blocking_queue<T>& queue, const T& value) { queue.push(value); };
+static_assert(can_be_pushed_as_a_copy<std::string> && !can_be_pushed_as_a_copy<std::unique_ptr<int>>);
+static_assert(std::is_default_constructible_v<status> && status() == status::success);
 
 static_assert(requires(kew::spsc_ring<float>& ring) {
   { ring.try_claim(1).first() } -> std::same_as<std::span<float>>;

@@ -4,7 +4,7 @@
 // A push or a pop that says busy claims nothing and is not part of a history. Batches are recorded as that
 // many single operations over the time of the call; that fewer went in or out than asked for claims nothing.
 // size_approx promises no more than its bounds and is not part of a history either.
-#include "linearizability.hpp"
+#include "support/linearizability.hpp"
 
 #include <algorithm>
 #include <array>
@@ -29,8 +29,8 @@
 #include <kew/spmc_ring.hpp>
 #include <kew/spsc_ring.hpp>
 
-#include "catch.hpp"
-#include "environment.hpp"
+#include "support/catch.hpp"
+#include "support/environment.hpp"
 
 namespace kew_test {
 namespace {

@@ -1,6 +1,6 @@
 // The checker of histories is itself checked: against histories known to be right or wrong, and against
 // brute force on random small ones.
-#include "linearizability.hpp"
+#include "support/linearizability.hpp"
 
 #include <cstdio>
 #include <initializer_list>
@@ -9,8 +9,8 @@
 #include <utility>
 #include <vector>
 
-#include "catch.hpp"
-#include "environment.hpp"
+#include "support/catch.hpp"
+#include "support/environment.hpp"
 
 namespace kew_test {
 namespace {

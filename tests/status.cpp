@@ -8,8 +8,8 @@
 #include <string_view>
 #include <type_traits>
 
-#include "catch.hpp"
-#include "elements.hpp"
+#include "support/catch.hpp"
+#include "support/elements.hpp"
 
 namespace kew_test {
 namespace {

@@ -3,12 +3,18 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <condition_variable>
+#include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <type_traits>
+#include <utility>
 
-#include <kew/detail/machine/sync.hpp>
+#include <kew/detail/machine/clock.hpp>
+#include <kew/detail/machine/futex.hpp>
 
 #include "../harness.hpp"
 

@@ -209,9 +209,9 @@ class producer : public detail::handle<T, Ring, Wait, detail::producer_side>,
   producer& operator=(const producer&) noexcept
     requires many_producers<Ring>
   = default;
-  producer(const producer&)
+  producer(const producer&)  // the ring allows one producer
     requires(!many_producers<Ring>)
-  = delete;  // the ring allows one producer
+  = delete;
   producer& operator=(const producer&)
     requires(!many_producers<Ring>)
   = delete;  // the ring allows one producer
@@ -248,9 +248,9 @@ class consumer : public detail::handle<T, Ring, Wait, detail::consumer_side>,
   consumer& operator=(const consumer&) noexcept
     requires many_consumers<Ring>
   = default;
-  consumer(const consumer&)
+  consumer(const consumer&)  // the ring allows one consumer
     requires(!many_consumers<Ring>)
-  = delete;  // the ring allows one consumer
+  = delete;
   consumer& operator=(const consumer&)
     requires(!many_consumers<Ring>)
   = delete;  // the ring allows one consumer

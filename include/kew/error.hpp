@@ -11,11 +11,14 @@ namespace kew { inline namespace KEW_NAMESPACE {
 namespace detail {
 
 /// What on_error is by default.
-[[noreturn]] inline void print_and_abort(const char* message) {
+[[noreturn]] inline void print_and_abort(const char* message) noexcept {
   std::fputs(message, stderr);
   std::fputc('\n', stderr);
   std::abort();
 }
+
+/// For misuse that no type can refuse: `rule` names the call and the rule that was broken.
+[[noreturn]] inline void break_off(const char* rule) noexcept { print_and_abort(rule); }
 
 }  // namespace detail
 

@@ -19,6 +19,9 @@ class [[nodiscard("it says whether the call has done anything")]] status {
   /// What a switch can tell apart; see code().
   enum class code_type : unsigned char { success, full, empty, busy, closed, stopped };
 
+  /// success, to be assigned to.
+  constexpr status() noexcept : code_(code_type::success) {}
+
   /// The call did what its name says.
   static const status success;
   /// A fact: at some instant during the call there was no room.
@@ -28,7 +31,7 @@ class [[nodiscard("it says whether the call has done anything")]] status {
   /// Neither held, and the call would have had to wait for another thread in the middle of its own operation.
   /// Trying again soon is right. An spsc_ring never answers it, and neither does a call that waits.
   static const status busy;
-  /// The stream has ended: for a push because somebody has closed it, for a pop because it is drained, too. For good.
+  /// The stream has ended: for a push because the queue was closed, for a pop because it is drained, too. For good.
   static const status closed;
   /// A std::stop_token asked the call to give up.
   static const status stopped;
@@ -151,13 +154,13 @@ class [[nodiscard("it holds the element, or says why there is none")]] result {
   constexpr explicit operator bool() const noexcept { return has_value(); }
   /// @}
 
-  /// The value. Where there is none, this is undefined; value() checks.
+  /// The value. Where there is none, this is undefined, and a build with KEW_CHECKED aborts; value() checks always.
   /// @{
-  constexpr T& operator*() & noexcept { return get(*this); }
-  constexpr const T& operator*() const& noexcept { return get(*this); }
-  constexpr T&& operator*() && noexcept { return std::move(get(*this)); }
-  constexpr T* operator->() noexcept { return std::addressof(get(*this)); }
-  constexpr const T* operator->() const noexcept { return std::addressof(get(*this)); }
+  constexpr T& operator*() & noexcept { return expected(*this); }
+  constexpr const T& operator*() const& noexcept { return expected(*this); }
+  constexpr T&& operator*() && noexcept { return std::move(expected(*this)); }
+  constexpr T* operator->() noexcept { return std::addressof(expected(*this)); }
+  constexpr const T* operator->() const noexcept { return std::addressof(expected(*this)); }
   /// @}
 
   /// The value. Where there is none, throws kew::bad_result, which carries the status.
@@ -186,6 +189,14 @@ class [[nodiscard("it holds the element, or says why there is none")]] result {
       return self.room_.value;
     else
       return *self.room_.held;
+  }
+
+  template <class Self>
+  static constexpr auto& expected(Self& self) noexcept {
+#if KEW_CHECKED
+    if (!self.has_value()) detail::break_off("kew::result: * or -> of a result without a value; ask has_value() first");
+#endif
+    return get(self);
   }
 
   template <class Self>

@@ -96,6 +96,20 @@ case $case in
     "$program" --top 0 --sequential "$work/large"
     ;;
 
+  compare)
+    repository_text >"$work/text"
+    coreutils <"$work/text" | awk '{ $1 *= 3; printf "%7d %s\n", $1, $2 }' >"$work/expected"
+    same "$work/expected" --repeat 3 "$work/text"
+    # Nothing before the figures where no words are shown, and both ways with their ratio after each other.
+    "$program" --top 0 --compare --repeat 3 "$work/text" >"$work/report"
+    cat "$work/report"
+    expected='[0-9]* words, .* MB;[0-9.]* s, [0-9]* MB/s, one thread;[0-9.]* s, [0-9]* MB/s, [0-9]* tokenizers*;the pipeline is [0-9.]* times as fast as one thread;;queue .*'
+    tr '\n' ';' <"$work/report" | grep -qx "$expected" || fail "not both ways and their ratio"
+    "$program" --top 0 --sequential "$work/text" | head -n 1 | grep -q ' words, ' || fail "an empty block before the figures"
+    refused 2 "standard input can be read only once" --repeat 2 -
+    refused 2 "--repeat: not a number from 1" --repeat 0 "$work/text"
+    ;;
+
   stdin)
     repository_text >"$work/text"
     coreutils <"$work/text" >"$work/expected"

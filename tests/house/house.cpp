@@ -1,6 +1,6 @@
 // Checks what the words of the house claim about the source: usage `house ROOT`, where ROOT has include/kew,
-// examples and README.md. Each finding is a line `file:line: what is wrong`; the exit status is 1 if there
-// is any. What is checked stands at each check_… function.
+// examples, README.md and .ci/commands. Each finding is a line `file:line: what is wrong`; the exit status is 1 if
+// there is any. What is checked stands at each check_… function.
 #include <algorithm>
 #include <cctype>
 #include <cstddef>
@@ -22,28 +22,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// The layers, lowest first. A header includes only what stands in a lower line.
-const std::vector<std::vector<std::string>> layers = {
-    {"detail/machine/platform.hpp"},
-    {"detail/machine/clock.hpp"},
-    {"detail/machine/futex_linux.hpp", "detail/machine/futex_windows.hpp", "detail/machine/futex_apple.hpp", "detail/machine/futex_portable.hpp"},
-    {"detail/machine/sync.hpp"},
-    {"detail/machine/cache_line.hpp", "detail/machine/min_max.hpp", "detail/ring/solo.hpp", "error.hpp"},
-    {"detail/ring/pace.hpp"},
-    {"status.hpp"},
-    {"concepts.hpp"},
-    {"detail/ring/slots.hpp", "detail/ring/positions.hpp", "detail/meter/histogram.hpp", "metrics.hpp"},
-    {"detail/ring/slot_ring.hpp"},
-    {"spsc_ring.hpp", "mpsc_ring.hpp", "spmc_ring.hpp", "mpmc_ring.hpp", "metered_ring.hpp"},
-    {"detail/wait/parking.hpp", "detail/wait/push_gate.hpp", "wait.hpp"},
-    {"detail/wait/limits.hpp", "detail/wait/closable.hpp"},
-    {"blocking_queue.hpp"},
-    {"channel.hpp"},
-    {"kew.hpp"},
-};
+/// The layers of detail/, lowest first. Each is a folder, and a header includes only what stands in its own or in a
+/// lower one.
+const std::vector<std::string> layers = {"machine", "ring", "wait", "meter", "message", "disk"};
 
-/// Only this header names the machine, and what stands below it.
-const std::string seam = "detail/machine/sync.hpp";
+/// The folder that alone names the machine.
+const std::string seam = "detail/machine/";
 
 /// What "the machine" is: atomics, fences, the futex, the pause instruction, the clock, and other means to
 /// wait for a thread.
@@ -61,7 +45,9 @@ struct finding {
 
 class report {
  public:
-  void add(const std::string& file, std::size_t line, std::string text) { findings_.push_back({file, line, std::move(text)}); }
+  void add(const std::string& file, std::size_t line, std::string text) {
+    findings_.push_back({file, line, std::move(text)});
+  }
 
   int print() {
     std::ranges::sort(findings_, {}, [](const finding& f) { return std::tie(f.file, f.line, f.text); });
@@ -124,7 +110,8 @@ source take_apart(std::string name, const std::string& text) {
       } else if (line.compare(i, 2, "/*") == 0) {
         in_block_comment = true;
         ++i;
-      } else if (line[i] == '"' || (line[i] == '\'' && !(i > 0 && std::isalnum(static_cast<unsigned char>(line[i - 1]))))) {
+      } else if (line[i] == '"' ||
+                 (line[i] == '\'' && !(i > 0 && std::isalnum(static_cast<unsigned char>(line[i - 1]))))) {
         const char quote = line[i];
         code += quote;
         for (++i; i < line.size() && line[i] != quote; ++i)
@@ -151,40 +138,91 @@ std::vector<source> read_headers(const fs::path& root) {
 
 // ---- Includes point down --------------------------------------------------------------------------
 
-/// The number of the header's layer, or layers.size().
-std::size_t layer_of(const std::string& header) {
-  const auto holds = [&](const auto& layer) { return std::ranges::find(layer, header) != layer.end(); };
-  return static_cast<std::size_t>(std::ranges::find_if(layers, holds) - layers.begin());
-}
+struct inclusion {
+  std::string target;  // as in source::name, of a header of kew
+  std::size_t line;
+};
+using graph = std::map<std::string, std::vector<inclusion>>;
 
-/// Every header has a layer, and includes only headers of lower ones. The umbrella includes all others that
-/// are not details.
-void check_includes(const std::vector<source>& headers, report& to) {
+/// Who includes whom among the headers of kew. What is included by a relative path is a finding.
+graph read_inclusions(const std::vector<source>& headers, report& to) {
   static const std::regex include(R"(^\s*#\s*include\s*[<"](kew/)?([^>"]*)[>"])");
-  std::set<std::string> under_umbrella;
+  graph all;
   for (const source& header : headers) {
-    const std::size_t own = layer_of(header.name);
-    if (own == layers.size()) to.add(header.path(), 1, "has no layer");
+    std::vector<inclusion>& here = all[header.name];
     for (std::size_t i = 0; i < header.raw.size(); ++i) {
       std::smatch match;
       if (!std::regex_search(header.raw[i], match, include)) continue;
-      const std::string target = match[2];
-      if (!match[1].matched) {
-        if (header.raw[i].find('"') != std::string::npos) to.add(header.path(), i + 1, "includes by a relative path: " + target);
-        continue;
-      }
-      if (header.name == "kew.hpp") under_umbrella.insert(target);
-      if (layer_of(target) >= own) to.add(header.path(), i + 1, "includes " + target + ", which does not stand below it");
+      if (match[1].matched)
+        here.push_back({match[2], i + 1});
+      else if (header.raw[i].find('"') != std::string::npos)
+        to.add(header.path(), i + 1, "includes by a relative path: " + match.str(2));
     }
   }
-  for (const source& header : headers)
-    if (header.name != "kew.hpp" && !header.name.starts_with("detail/") && !under_umbrella.contains(header.name))
-      to.add("include/kew/kew.hpp", 1, "does not include " + header.name);
+  return all;
+}
+
+/// Everything that a header includes, directly or not.
+std::set<std::string> reached_from(const graph& inclusions, const std::string& header) {
+  std::set<std::string> seen;
+  std::vector<std::string> open = {header};
+  while (!open.empty()) {
+    const auto found = inclusions.find(open.back());
+    open.pop_back();
+    if (found == inclusions.end()) continue;
+    for (const inclusion& next : found->second)
+      if (seen.insert(next.target).second) open.push_back(next.target);
+  }
+  return seen;
+}
+
+bool in_detail(const std::string& header) { return header.starts_with("detail/"); }
+
+/// The number of the layer of a header in detail/, from 1 up; layers.size() + 1 where there is none of that name.
+std::size_t layer_of(const std::string& header) {
+  const std::size_t begin = std::string("detail/").size();
+  const std::size_t end = header.find('/', begin);
+  const std::string folder = end == std::string::npos ? "" : header.substr(begin, end - begin);
+  return static_cast<std::size_t>(std::ranges::find(layers, folder) - layers.begin()) + 1;
+}
+
+/// The layer that a public header stands on: the highest that it reaches, 0 for words alone.
+std::size_t layer_below(const graph& inclusions, const std::string& header) {
+  std::size_t highest = 0;
+  for (const std::string& reached : reached_from(inclusions, header))
+    if (in_detail(reached)) highest = std::max(highest, layer_of(reached));
+  return highest;
+}
+
+/// Includes point down and never round: a header in detail/ includes only its own folder, lower ones, and public
+/// headers that stand on lower ones; no ring reaches what waits. The umbrella includes all others that are not details,
+/// but for bridges.
+void check_includes(const std::vector<source>& headers, report& to) {
+  const graph inclusions = read_inclusions(headers, to);
+  for (const auto& [header, included] : inclusions) {
+    const std::string path = "include/kew/" + header;
+    if (in_detail(header) && layer_of(header) > layers.size()) to.add(path, 1, "stands in no layer's folder");
+    for (const auto& [target, line] : included) {
+      if (target == header || reached_from(inclusions, target).contains(header))
+        to.add(path, line, "includes " + target + ", which leads back here");
+      if (!in_detail(header)) continue;
+      if (in_detail(target) ? layer_of(target) > layer_of(header) : layer_below(inclusions, target) >= layer_of(header))
+        to.add(path, line, "includes " + target + ", which does not stand below it");
+    }
+    if (header.ends_with("_ring.hpp") && !in_detail(header))
+      for (const std::string& target : reached_from(inclusions, header))
+        if (target.starts_with("detail/wait/"))
+          to.add(path, 1, "reaches " + target + ", and a ring knows nothing of waiting");
+  }
+  const std::set<std::string> under_umbrella = reached_from(inclusions, "kew.hpp");
+  for (const auto& [header, included] : inclusions)
+    if (header != "kew.hpp" && !in_detail(header) && !header.starts_with("bridge/") && !under_umbrella.contains(header))
+      to.add("include/kew/kew.hpp", 1, "does not include " + header);
 }
 
 // ---- One seam to the machine -----------------------------------------------------------------------
 
-bool in_seam(const source& header) { return layer_of(header.name) <= layer_of(seam); }
+bool in_seam(const source& header) { return header.name.starts_with(seam); }
 
 /// Atomics, fences, futex, pause and clock are named in the seam alone.
 void check_seam(const std::vector<source>& headers, report& to) {
@@ -329,11 +367,120 @@ void check_edges(const std::vector<source>& headers, report& to) {
     for (const auto& [header, here] : uses)
       if (!here.ends_here.both()) across.add(here.ends_here);
     for (const auto& [header, here] : uses)
-      if (!here.ends_here.both() && !across.both()) to.add("include/kew/" + header, here.line, "edge \"" + name + "\" has only one end");
+      if (!here.ends_here.both() && !across.both())
+        to.add("include/kew/" + header, here.line, "edge \"" + name + "\" has only one end");
   }
 }
 
-// ---- The README ------------------------------------------------------------------------------------
+// ---- The pages -------------------------------------------------------------------------------------
+
+/// A page in Markdown, with the commands and the places that it names.
+struct page {
+  struct mention {
+    std::string text;
+    std::size_t line;
+  };
+  fs::path path;
+  std::vector<mention> links;     // the targets of [words](target)
+  std::vector<mention> spans;     // `between these`
+  std::vector<mention> commands;  // lines of ```sh
+  std::vector<mention> folders;   // what begins a line of a plain block and ends with a slash
+};
+
+page read_page(const fs::path& path) {
+  static const std::regex link(R"(\]\(([^)\s]+)\))");
+  static const std::regex span(R"(`([^`]+)`)");
+  static const std::regex folder(R"(^([\w.-]+/)(\s|$))");
+  page result{path, {}, {}, {}, {}};
+  bool in_block = false;
+  std::string language;
+  const std::vector<std::string> lines = lines_of(read(path));
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    const std::string& line = lines[i];
+    const auto collect = [&](const std::regex& what, std::vector<page::mention>& into) {
+      for (std::sregex_iterator it(line.begin(), line.end(), what), none; it != none; ++it)
+        into.push_back({it->str(1), i + 1});
+    };
+    if (line.starts_with("```")) {
+      in_block = !in_block;
+      language = line.substr(3);
+    } else if (!in_block) {
+      collect(link, result.links);
+      collect(span, result.spans);
+    } else if (language == "sh") {
+      result.commands.push_back({line, i + 1});
+    } else if (language.empty()) {
+      collect(folder, result.folders);
+    }
+  }
+  return result;
+}
+
+/// All pages but those of a build or of a test of this program.
+std::vector<page> read_pages(const fs::path& root) {
+  std::vector<page> pages;
+  for (auto it = fs::recursive_directory_iterator(root); it != fs::recursive_directory_iterator(); ++it) {
+    const std::string name = it->path().filename().string();
+    if (it->is_directory() && (name.starts_with("build") || name == ".git" || name == "bad"))
+      it.disable_recursion_pending();
+    else if (it->path().extension() == ".md")
+      pages.push_back(read_page(it->path()));
+  }
+  return pages;
+}
+
+/// Every link of a page leads to a file, and every path that it names exists.
+void check_paths(const fs::path& root, const std::vector<page>& pages, report& to) {
+  static const std::regex path(R"([\w.-]*\w(/[\w.-]+)*(/|\.(hpp|cpp|cmake|awk|sh|py|bug|diff)))");
+  const auto exists = [&](const fs::path& folder, const std::string& target) {
+    return std::ranges::any_of(std::vector{folder, root, root / "include", root / "include/kew"},
+                               [&](const fs::path& from) { return fs::exists(from / target); });
+  };
+  for (const page& each : pages) {
+    const std::string name = fs::relative(each.path, root).generic_string();
+    for (const auto& [target, line] : each.links) {
+      const std::string file = target.substr(0, target.find('#'));
+      if (!file.empty() && !file.starts_with("http") && !fs::exists(each.path.parent_path() / file))
+        to.add(name, line, "links to " + file + ", which is not there");
+    }
+    std::vector<page::mention> named = each.folders;
+    std::ranges::copy_if(each.spans, std::back_inserter(named), [&](const page::mention& span) {
+      const bool known = fs::is_directory(root / span.text.substr(0, span.text.find('/'))) &&
+                         std::regex_match(span.text, std::regex(R"([\w.-]+(/[\w.-]+)+)"));
+      return !span.text.starts_with("build/") && (known || std::regex_match(span.text, path));
+    });
+    for (const auto& [target, line] : named)
+      if (!exists(each.path.parent_path(), target)) to.add(name, line, "names " + target + ", which is not there");
+  }
+}
+
+/// .ci/commands has every command that a page shows, so that .ci/run runs it, and no other.
+void check_commands(const fs::path& root, const std::vector<page>& pages, report& to) {
+  static const std::regex command(
+      R"((\w+=\S+ )?(cmake --?\w|ctest |(tests|benchmarks|build)/\S+ ).*|(compare|throughput|latency|length) --.*)");
+  std::map<std::string, std::size_t> listed;
+  const std::vector<std::string> lines = lines_of(read(root / ".ci" / "commands"));
+  for (std::size_t i = 0; i < lines.size(); ++i)
+    if (!lines[i].empty() && !lines[i].starts_with('#') && !lines[i].starts_with(' ')) listed[lines[i]] = i + 1;
+  std::set<std::string> shown;
+  for (const page& each : pages) {
+    std::vector<page::mention> all = each.commands;
+    std::ranges::copy_if(each.spans, std::back_inserter(all), [&](const page::mention& span) {
+      if (span.text == ".ci/run") return false;  // which runs the others
+      const fs::path file = root / span.text;
+      return std::regex_match(span.text, command) ||
+             (fs::is_regular_file(file) && (fs::status(file).permissions() & fs::perms::owner_exec) != fs::perms::none);
+    });
+    for (const auto& [text, line] : all) {
+      shown.insert(text);
+      if (!listed.contains(text))
+        to.add(fs::relative(each.path, root).generic_string(), line,
+               "shows a command that .ci/commands does not have: " + text);
+    }
+  }
+  for (const auto& [text, line] : listed)
+    if (!shown.contains(text)) to.add(".ci/commands", line, "no page shows this command");
+}
 
 /// The first C++ of the README is the hello example, to the letter.
 void check_readme(const fs::path& root, report& to) {
@@ -363,6 +510,9 @@ int main(int argc, char** argv) {
   check_includes(headers, to);
   check_seam(headers, to);
   check_edges(headers, to);
+  const std::vector<page> pages = read_pages(root);
+  check_paths(root, pages, to);
+  check_commands(root, pages, to);
   check_readme(root, to);
   return to.print();
 }

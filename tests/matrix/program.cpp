@@ -100,7 +100,8 @@ void sleep_and_wake() {
   KEW_REQUIRE(queue.try_pop_for(-1h).status() == kew::status::empty);
   KEW_REQUIRE(std::chrono::steady_clock::now() - start >= 30ms);
 
-  for (const auto limit : {std::chrono::steady_clock::duration(long_enough), std::chrono::steady_clock::duration::max()}) {
+  for (const auto limit :
+       {std::chrono::steady_clock::duration(long_enough), std::chrono::steady_clock::duration::max()}) {
     std::thread popper([&] {
       const auto popped = queue.try_pop_for(limit);
       KEW_REQUIRE(popped && **popped == 7);

@@ -1,11 +1,11 @@
-// Breaks the rule of a ring's single side on purpose: `misuse SIDE`. A build with checks must name the ring and
-// the rule, and abort.
+// Breaks a rule on purpose: `misuse RULE`. A build with checks must name the call and the rule, and abort.
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <thread>
 #include <utility>
 
+#include <kew/blocking_queue.hpp>
 #include <kew/mpsc_ring.hpp>
 #include <kew/spmc_ring.hpp>
 #include <kew/spsc_ring.hpp>
@@ -42,6 +42,40 @@ void pop_twice_at_once() {
   static_cast<void>(ring.try_consume([&](busy_message&) { in_another_thread([&] { static_cast<void>(ring.try_consume(ignore)); }); }));
 }
 
+int look_into_an_empty_result() {
+  kew::spsc_ring<int> ring(1);
+  return *ring.try_pop();
+}
+
+/// Calls `meanwhile` when a pop that has announced itself as a sleeper looks for the last time.
+struct interrupting_ring {
+  using value_type = int;
+  static inline void (*meanwhile)() = nullptr;
+
+  explicit interrupting_ring(std::size_t) {}
+  kew::status try_push(int&&) { return kew::status::full; }
+  kew::result<int> try_pop() {
+    if (++looks == 3) meanwhile();
+    return kew::status::empty;
+  }
+  std::size_t capacity() const { return 1; }
+  std::size_t size_approx() const { return 0; }
+
+  int looks = 0;
+};
+void destroy_under_a_waiter() {
+  using queue = kew::blocking_queue<int, interrupting_ring, kew::park_wait>;
+  static queue* destroyed = new queue(1);
+  interrupting_ring::meanwhile = [] { delete destroyed; };
+  static_cast<void>(destroyed->pop());
+}
+
+void wait_for_room_inside_consume() {
+  kew::blocking_queue<int> queue(1);
+  static_cast<void>(queue.push(1));
+  static_cast<void>(queue.try_consume([&queue](int&) { static_cast<void>(queue.push(2)); }));
+}
+
 }  // namespace
 
 int main(int, char** argv) {
@@ -50,5 +84,8 @@ int main(int, char** argv) {
   if (std::strcmp(argv[1], "spsc_push") == 0) push_twice_at_once<kew::spsc_ring<busy_message>>();
   if (std::strcmp(argv[1], "spsc_pop") == 0) pop_twice_at_once<kew::spsc_ring<busy_message>>();
   if (std::strcmp(argv[1], "spmc_push") == 0) push_twice_at_once<kew::spmc_ring<busy_message>>();
+  if (std::strcmp(argv[1], "empty_result") == 0) return look_into_an_empty_result();
+  if (std::strcmp(argv[1], "destroyed_queue") == 0) destroy_under_a_waiter();
+  if (std::strcmp(argv[1], "push_inside_consume") == 0) wait_for_room_inside_consume();
   if (std::strcmp(argv[1], "mpsc_pop") == 0) pop_twice_at_once<kew::mpsc_ring<busy_message>>();
 }

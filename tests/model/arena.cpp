@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <new>
+#include <utility>
 
 namespace explorer::arena {
 namespace {
@@ -46,14 +47,12 @@ void clear() {
   used = 0;
   alive = 0;
 }
-void open(bool on) { is_open = on; }
+bool open(bool on) { return std::exchange(is_open, on); }
 int blocks_alive() { return alive; }
 
 }  // namespace explorer::arena
 
-void* operator new(std::size_t bytes) {
-  return explorer::arena::allocate(bytes, __STDCPP_DEFAULT_NEW_ALIGNMENT__);
-}
+void* operator new(std::size_t bytes) { return explorer::arena::allocate(bytes, __STDCPP_DEFAULT_NEW_ALIGNMENT__); }
 void* operator new(std::size_t bytes, std::align_val_t alignment) {
   return explorer::arena::allocate(bytes, static_cast<std::size_t>(alignment));
 }

@@ -9,8 +9,19 @@ namespace explorer::arena {
 
 /// Forgets everything that was allocated.
 void clear();
-/// Whether operator new takes memory from here.
-void open(bool on);
+/// Whether operator new takes memory from here from now on; whether it did before.
+bool open(bool on);
+/// For what the explorer allocates in the middle of an execution.
+class closed {
+ public:
+  closed() : was_open_(open(false)) {}
+  closed(const closed&) = delete;
+  closed& operator=(const closed&) = delete;
+  ~closed() { open(was_open_); }
+
+ private:
+  bool was_open_;
+};
 /// Blocks that were allocated since clear() and not freed.
 int blocks_alive();
 

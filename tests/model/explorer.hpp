@@ -66,9 +66,7 @@ class site {
 
 enum class search { depth_first, random, priorities };
 
-/// What the asymmetric fence is made of: the light side for nothing, or seq_cst fences on both; or the first until the
-/// kernel refuses, at some heavy fence, and the second from then on. Between that and the next heavy fence the stores
-/// of others become visible that were made before a light fence, as they do in finite time.
+/// What the kernel says to membarrier(2): yes; no from the start; yes to the registration, and to each later call yes or no.
 enum class fences { asymmetric, symmetric, refused };
 
 /// A bound from here up is none.
@@ -98,7 +96,7 @@ struct result {
   std::string path;               ///< the choices that led there, for replay
   std::uint64_t seed = 0;
   int longest = 0;                ///< steps of the longest execution
-  bool fenced = false;            ///< some heavy fence was executed, so that options::fence matters
+  bool fenced = false;            ///< some heavy fence was called, so that options::fence matters
 };
 
 /// Runs `body` until something fails, everything is seen or the executions are used up.
@@ -123,9 +121,6 @@ void all_learn(std::uint64_t what);
 
 /// Whether the thread that options::crash names has stopped. What it left behind must not be judged.
 bool crashed();
-
-/// Whether the kernel has refused a heavy fence, as options::fence allows.
-bool refused();
 
 /// Which thread runs: 0 for the scenario's own body, 1 … 4 for the functions given to together().
 int this_thread();
@@ -165,6 +160,9 @@ enum class operation : std::uint8_t {
   compare_exchange_strong,
   compare_exchange_weak,
   fence,
+  compiler_fence,
+  membarrier,
+  outlast_store_buffers,
   light_fence,
   heavy_fence,
   wait,
@@ -234,9 +232,17 @@ bool compare_exchange(location at, std::uint64_t& expected, std::uint64_t desire
                       const site& where);
 
 void fence(std::memory_order order, const site& where);
-void light_fence(const site& where);
-/// False where the kernel has refused.
-bool heavy_fence(const site& where);
+/// A fence for the compiler, which a membarrier of another thread makes a fence.
+void compiler_fence(const site& where);
+bool register_membarrier();
+/// False where the kernel refuses.
+bool membarrier(const site& where);
+/// As long as it takes until everybody sees all that has been stored.
+void outlast_store_buffers(const site& where);
+
+/// One of kew's own fences begins: false where a mutant leaves it out. And it ends.
+bool begin_fence(operation what, const site& where);
+void end_fence();
 
 /// The thread lets others run: it goes on once another thread has stored something, or when nobody
 /// else can run.
@@ -244,7 +250,8 @@ void relax(const site& where);
 
 std::int64_t now();
 constexpr std::int64_t no_deadline = std::numeric_limits<std::int64_t>::max();
-bool futex_wait(location at, std::uint32_t expected, std::int64_t deadline, const site& where);
+/// 0, EAGAIN, EINTR or ETIMEDOUT, as futex(2) says of FUTEX_WAIT_BITSET: 0 and EINTR may come for no reason.
+int futex_wait(location at, std::uint32_t expected, std::int64_t deadline, const site& where);
 void futex_wake(location at, int count, const site& where);
 
 /// An access to plain memory: a race with any access that does not happen before it is a failure.

@@ -143,13 +143,13 @@ class history::search {
       if (is_closing(of.events_[i])) closings_ |= bit(i);
       if (is_look(of.events_[i])) looks_ |= bit(i);
       if (of.events_[i].how != outcome::busy) continue;
-      // Somebody else must have been in the middle of something, unless it was the kernel that could not help.
+      // Somebody else must have been in the middle of something.
       bool accompanied = false;
       for (int j = 0; j < of.count_; ++j) {
         const bool apart = (before_[i] & bit(j)) != 0 || (before_[j] & bit(i)) != 0;
         accompanied |= i != j && !apart && of.events_[j].thread != of.events_[i].thread;
       }
-      lonely_busy_ |= !accompanied && !refused();
+      lonely_busy_ |= !accompanied;
       busy_ |= bit(i);
     }
   }
@@ -185,7 +185,8 @@ class history::search {
     for (int i = 0; i < of_.count_; ++i) {
       if ((all_ & ~done & bit(i)) == 0 || (before_[i] & ~done & all_) != 0) continue;
       model next = now;
-      if (next.step(of_.events_[i], (before_[i] & closings_) == 0, of_.closes_softly_) && from(done | bit(i), next)) return true;
+      if (next.step(of_.events_[i], (before_[i] & closings_) == 0, of_.closes_softly_) && from(done | bit(i), next))
+        return true;
     }
     dead_ends_[here >> 56] = here;
     return false;
@@ -212,8 +213,10 @@ int history::threads() const {
 }
 
 std::string history::text() const {
-  static constexpr const char* kinds[] = {"push", "pop", "close", "is_closed", "push in vain", "producer leaves", "consumer leaves"};
-  static constexpr const char* outcomes[] = {"success", "full", "empty", "busy", "closed", "full, in time", "empty, in time", "given up"};
+  static constexpr const char* kinds[] = {
+      "push", "pop", "close", "is_closed", "push in vain", "producer leaves", "consumer leaves"};
+  static constexpr const char* outcomes[] = {"success", "full",          "empty",          "busy",
+                                             "closed",  "full, in time", "empty, in time", "given up"};
   std::string all;
   for (int i = 0; i < count_; ++i) {
     const event& each = events_[i];

@@ -42,6 +42,7 @@ struct scenario {
 /// One header's scenarios, in the order in which they are likeliest to fail.
 std::vector<scenario> of_spsc_ring();
 std::vector<scenario> of_slot_rings();
+std::vector<scenario> of_machine();
 std::vector<scenario> of_parking();
 std::vector<scenario> of_blocking_queue();
 std::vector<scenario> of_channel();

@@ -1,3 +1,4 @@
+#include "rings.hpp"
 #include "scenario.hpp"
 
 #include <kew/mpmc_ring.hpp>
@@ -11,19 +12,18 @@ namespace scenarios {
 namespace {
 
 using kew::cardinality;
-using kew::detail::before_overflow;
-
-constexpr std::allocator<char> room;
 constexpr auto one = cardinality::one;
 constexpr auto many = cardinality::many;
 
+/// Its counters overflow soon.
 template <cardinality Producers, cardinality Consumers, class Index = std::uint8_t>
-using ring = kew::detail::slot_ring<probe, Producers, Consumers, kew::dynamic_capacity, std::allocator<probe>, Index>;
+using ring = overflowing<
+    kew::detail::slot_ring<probe, Producers, Consumers, kew::dynamic_capacity, std::allocator<probe>, Index>>;
 
 /// `inside` elements are in the ring when the threads begin, and the counters overflow soon.
 template <class Ring, precedence Order, int Capacity, int Inside, class... Thread>
 void threads() {
-  watched<Ring> queue(Order, Capacity, before_overflow{1}, std::size_t{Capacity}, room);
+  watched<Ring> queue(Order, Capacity, std::size_t{Capacity});
   for (int i = 0; i < Inside; ++i) static_cast<void>(queue.push_move());
   together([&] { Thread::run(queue); }...);
   queue.finish();
@@ -31,7 +31,7 @@ void threads() {
 
 template <class Ring, class... Thread>
 void destruction_with_elements_inside() {
-  watched<Ring> queue(precedence::happens_before, 2, before_overflow{1}, std::size_t{2}, room);
+  watched<Ring> queue(precedence::happens_before, 2, std::size_t{2});
   together([&] { Thread::run(queue); }...);
   queue.finish(false);
 }

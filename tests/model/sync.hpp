@@ -1,4 +1,4 @@
-// The explorer's version of kew/detail/machine/sync.hpp: same names, but every atomic, fence, wait and clock
+// The explorer's version of what kew takes from the machine: same names, but every atomic, fence, system call and clock
 // belongs to the explorer. Build with KEW_SYNC_HEADER="model/sync.hpp".
 #pragma once
 
@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <ctime>
 #include <type_traits>
 
 #include <kew/config.hpp>
@@ -48,29 +49,24 @@ class alignas(sizeof(T) < 4 ? 4 : sizeof(T)) atomic {
   T exchange(T to, std::memory_order order = seq_cst, site where = site::current()) noexcept {
     return modify(arithmetic::exchange, bits(to), order, where);
   }
-  T fetch_add(T by, std::memory_order order = seq_cst, site where = site::current()) noexcept
-    requires std::is_integral_v<T>
-  {
+  T fetch_add(T by, std::memory_order order = seq_cst,
+              site where = site::current()) noexcept requires std::is_integral_v<T> {
     return modify(arithmetic::add, bits(by), order, where);
   }
-  T fetch_sub(T by, std::memory_order order = seq_cst, site where = site::current()) noexcept
-    requires std::is_integral_v<T>
-  {
+  T fetch_sub(T by, std::memory_order order = seq_cst,
+              site where = site::current()) noexcept requires std::is_integral_v<T> {
     return modify(arithmetic::subtract, bits(by), order, where);
   }
-  T fetch_or(T by, std::memory_order order = seq_cst, site where = site::current()) noexcept
-    requires std::is_integral_v<T>
-  {
+  T fetch_or(T by, std::memory_order order = seq_cst,
+             site where = site::current()) noexcept requires std::is_integral_v<T> {
     return modify(arithmetic::bit_or, bits(by), order, where);
   }
-  T fetch_and(T by, std::memory_order order = seq_cst, site where = site::current()) noexcept
-    requires std::is_integral_v<T>
-  {
+  T fetch_and(T by, std::memory_order order = seq_cst,
+              site where = site::current()) noexcept requires std::is_integral_v<T> {
     return modify(arithmetic::bit_and, bits(by), order, where);
   }
-  T fetch_xor(T by, std::memory_order order = seq_cst, site where = site::current()) noexcept
-    requires std::is_integral_v<T>
-  {
+  T fetch_xor(T by, std::memory_order order = seq_cst,
+              site where = site::current()) noexcept requires std::is_integral_v<T> {
     return modify(arithmetic::bit_xor, bits(by), order, where);
   }
 
@@ -142,7 +138,8 @@ inline time_point now() noexcept { return clock::now(); }
 inline void prefetch_for_reading(std::uintptr_t) noexcept {}
 inline void prefetch_for_writing(std::uintptr_t) noexcept {}
 
-/// Always the first value. What a hint can change is how often somebody looks, and when: the explorer chooses that anyway.
+/// Always the first value. What a hint can change is how often somebody looks, and when: the explorer chooses that
+/// anyway.
 template <class T>
 class hint {
  public:
@@ -168,23 +165,48 @@ inline void nap(unsigned, ::explorer::site where = ::explorer::site::current()) 
 inline void full_fence(::explorer::site where = ::explorer::site::current()) noexcept {
   ::explorer::engine::fence(seq_cst, where);
 }
-inline void prepare_fences() noexcept {}
-inline void fence_light(::explorer::site where = ::explorer::site::current()) noexcept {
-  ::explorer::engine::light_fence(where);
+inline void compiler_fence(::explorer::site where = ::explorer::site::current()) noexcept {
+  ::explorer::engine::compiler_fence(where);
 }
-inline bool fence_heavy(::explorer::site where = ::explorer::site::current()) noexcept {
-  return ::explorer::engine::heavy_fence(where);
+inline bool register_membarrier() noexcept { return ::explorer::engine::register_membarrier(); }
+inline bool membarrier(::explorer::site where = ::explorer::site::current()) noexcept {
+  return ::explorer::engine::membarrier(where);
+}
+inline void outlast_store_buffers(::explorer::site where = ::explorer::site::current()) noexcept {
+  ::explorer::engine::outlast_store_buffers(where);
 }
 
-inline bool futex_wait(atomic<std::uint32_t>& word, std::uint32_t expected, time_point deadline,
-                       ::explorer::site where = ::explorer::site::current()) noexcept {
-  const std::int64_t until =
-      deadline == never ? ::explorer::engine::no_deadline : deadline.time_since_epoch().count();
+/// kew's own fences, each call of which can be left out by a mutant.
+/// @{
+template <class Fence>
+void fence_light(const Fence& with, ::explorer::site where = ::explorer::site::current()) noexcept {
+  if (!::explorer::engine::begin_fence(::explorer::operation::light_fence, where)) return;
+  with.light();
+  ::explorer::engine::end_fence();
+}
+template <class Fence>
+void fence_heavy(Fence& with, ::explorer::site where = ::explorer::site::current()) noexcept {
+  if (!::explorer::engine::begin_fence(::explorer::operation::heavy_fence, where)) return;
+  with.heavy();
+  ::explorer::engine::end_fence();
+}
+/// @}
+
+using futex_word = atomic<std::uint32_t>;
+
+inline int futex_wait_call(futex_word& word, std::uint32_t expected, const timespec* deadline,
+                           ::explorer::site where = ::explorer::site::current()) noexcept {
+  std::int64_t until = ::explorer::engine::no_deadline;
+  if (deadline != nullptr) {
+    constexpr std::int64_t second = 1'000'000'000;
+    if (deadline->tv_sec < 0 || deadline->tv_nsec < 0 || deadline->tv_nsec >= second)
+      ::explorer::fail("a time that the futex refuses");
+    if (deadline->tv_sec < until / second) until = deadline->tv_sec * second + deadline->tv_nsec;
+  }
   return ::explorer::engine::futex_wait(word.at(), expected, until, where);
 }
-inline void futex_wake(atomic<std::uint32_t>& word, int count,
-                       ::explorer::site where = ::explorer::site::current()) noexcept {
+inline void futex_wake(futex_word& word, int count, ::explorer::site where = ::explorer::site::current()) noexcept {
   ::explorer::engine::futex_wake(word.at(), count, where);
 }
 
-}}}  // namespace kew::detail
+}}}  // namespace kew::KEW_NAMESPACE::detail

@@ -4,11 +4,7 @@
 
 #include <kew/detail/machine/sync.hpp>
 
-#ifndef KEW_SYNC_HEADER
-
 #include <kew/detail/machine/futex_apple.hpp>
 #include <kew/detail/machine/futex_linux.hpp>
 #include <kew/detail/machine/futex_portable.hpp>
 #include <kew/detail/machine/futex_windows.hpp>
-
-#endif

@@ -17,9 +17,11 @@
 
 namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
 
+using futex_word = atomic<std::uint32_t>;
+
 /// Sleeps while `word` is `expected`, until a wake or the deadline. May return for no reason.
 /// False if the deadline has passed.
-inline bool futex_wait(atomic<std::uint32_t>& word, std::uint32_t expected, time_point deadline) noexcept {
+inline bool futex_wait(futex_word& word, std::uint32_t expected, time_point deadline) noexcept {
   static_assert(sizeof(word) == sizeof(std::uint32_t), "the system compares a plain 32-bit word");
   if (deadline == never) {
     os_sync_wait_on_address(&word, expected, sizeof(word), OS_SYNC_WAIT_ON_ADDRESS_NONE);
@@ -35,7 +37,7 @@ inline bool futex_wait(atomic<std::uint32_t>& word, std::uint32_t expected, time
 }
 
 /// Wakes up to `count` threads that sleep on `word`.
-inline void futex_wake(atomic<std::uint32_t>& word, int count) noexcept {
+inline void futex_wake(futex_word& word, int count) noexcept {
   // To wake too many costs them a look; to call the system for each of many costs the caller more.
   if (count == 1)
     os_sync_wake_by_address_any(&word, sizeof(word), OS_SYNC_WAKE_BY_ADDRESS_NONE);

@@ -7,47 +7,38 @@
 #ifdef KEW_FUTEX_PORTABLE
 
 #include <condition_variable>
-#include <cstddef>
 #include <cstdint>
-#include <iterator>
 #include <mutex>
-#include <new>
 
 namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
 
-/// Where threads sleep that sleep on a word: words share rooms, so a wake calls everybody in the room.
-struct waiting_room {
+/// A word, and where threads sleep on it. They belong together: a place that words shared would be one for each shared
+/// library, and a thread of one library could not wake a thread of another.
+struct futex_word : atomic<std::uint32_t> {
+  using atomic<std::uint32_t>::atomic;
+
   std::mutex mutex;
   std::condition_variable changed;
 };
 
-struct waiting_rooms {
-  waiting_room all[61];
-};
-
-inline waiting_room& room_of(const atomic<std::uint32_t>& word) noexcept {
-  // Never destroyed, because a thread may still sleep there when the program ends.
-  alignas(waiting_rooms) static std::byte storage[sizeof(waiting_rooms)];
-  static waiting_rooms& rooms = *::new (static_cast<void*>(storage)) waiting_rooms;
-  return rooms.all[reinterpret_cast<std::uintptr_t>(&word) / sizeof(word) % std::size(rooms.all)];
-}
-
-inline bool futex_wait(atomic<std::uint32_t>& word, std::uint32_t expected, time_point deadline) noexcept {
-  waiting_room& room = room_of(word);
-  std::unique_lock<std::mutex> lock(room.mutex);
+/// Sleeps while `word` is `expected`, until a wake or the deadline. May return for no reason.
+/// False if the deadline has passed.
+inline bool futex_wait(futex_word& word, std::uint32_t expected, time_point deadline) noexcept {
+  std::unique_lock<std::mutex> lock(word.mutex);
   if (word.load(relaxed) != expected) return true;
   if (deadline == never) {
-    room.changed.wait(lock);
+    word.changed.wait(lock);
     return true;
   }
-  return room.changed.wait_until(lock, deadline) == std::cv_status::no_timeout;
+  return word.changed.wait_until(lock, deadline) == std::cv_status::no_timeout;
 }
 
-inline void futex_wake(atomic<std::uint32_t>& word, int) noexcept {
-  waiting_room& room = room_of(word);
-  // Whoever has compared the word and does not sleep yet holds the mutex until it does.
-  { const std::lock_guard<std::mutex> lock(room.mutex); }
-  room.changed.notify_all();
+/// Wakes all threads that sleep on `word`. To wake too many costs them a look; to wake one of many, condition variables
+/// of glibc before 2.41 may forget (its bug 25847).
+inline void futex_wake(futex_word& word, int) noexcept {
+  // A thread that has compared the word and does not sleep yet holds the mutex until it does.
+  { const std::lock_guard<std::mutex> lock(word.mutex); }
+  word.changed.notify_all();
 }
 
 }}}  // namespace kew::KEW_NAMESPACE::detail

@@ -17,9 +17,11 @@
 
 namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
 
+using futex_word = atomic<std::uint32_t>;
+
 /// Sleeps while `word` is `expected`, until a wake or the deadline. May return for no reason.
 /// False if the deadline has passed.
-inline bool futex_wait(atomic<std::uint32_t>& word, std::uint32_t expected, time_point deadline) noexcept {
+inline bool futex_wait(futex_word& word, std::uint32_t expected, time_point deadline) noexcept {
   static_assert(sizeof(word) == sizeof(std::uint32_t), "the system compares a plain 32-bit word");
   DWORD limit = INFINITE;
   if (deadline != never) {
@@ -34,7 +36,7 @@ inline bool futex_wait(atomic<std::uint32_t>& word, std::uint32_t expected, time
 }
 
 /// Wakes up to `count` threads that sleep on `word`.
-inline void futex_wake(atomic<std::uint32_t>& word, int count) noexcept {
+inline void futex_wake(futex_word& word, int count) noexcept {
   // To wake too many costs them a look; to call the system for each of many costs the caller more.
   if (count == 1)
     WakeByAddressSingle(&word);

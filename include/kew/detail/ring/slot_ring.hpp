@@ -1,13 +1,29 @@
 // The algorithm under mpsc_ring, spmc_ring and mpmc_ring: a ring whose slots each say whose turn it is.
 //
-// Source     D. Vyukov, "Bounded MPMC queue", 1024cores.net, with three changes. A slot's state names its lap
-//            and whether it is filled, instead of a running number, so that capacity 1 works and no capacity
-//            needs a division. A side that finds its slot not ready asks the other side's counter, so that
-//            `full` and `empty` are facts and all else is `busy`. And the producers' counter carries two flags,
-//            `sealed` for closing and `held` for constructors that may throw.
+// Source     D. Vyukov, "Bounded MPMC queue", 1024cores.net: a thread takes a position from its side's counter, and the
+//            slot's state says when it may use the slot. What is different here:
+//
+// - The state names its lap and whether the slot is filled, instead of a running number, so that capacity 1 works and
+//   no capacity needs a division; and it is one byte, so that a line carries more slots (slot_group.hpp).
+//
+// - `full` and `empty` are facts, and yet no call reads the other side's counter, whose line would have to come across at
+//   each look. In the plain ring a consumer that finds its slot free cannot know whether a later push has finished
+//   before the one in this slot. Here that later push says so itself: before it finishes, it marks as overtaken each
+//   slot before its own in which another push is still under way. So:
+//
+//       a slot is free and not overtaken              no push from there on has finished
+//       a slot is filled and not overtaken            no pop from there on has finished
+//
+//   A push takes effect when it finishes, or when a later one finishes before it; a pop the same. So the first line,
+//   at the next position to be popped and with the pop before it finished, is `empty`, and the second, at the next
+//   position to be pushed and with the push before it finished, is `full`. Where neither holds, another thread is in
+//   the middle of its own call: `busy`. Almost always the push before has finished, and the only cost of this is to
+//   see that: in the line of the own slot or, at the beginning of a line, beside the own side's counter.
+//
+// - The producers' counter carries two flags, `sealed` for closing and `held` for constructors that may throw. Pops look
+//   at it only once somebody has begun to seal the ring.
 #pragma once
 
-#include <bit>
 #include <cstddef>
 #include <iterator>
 #include <memory>
@@ -18,86 +34,16 @@
 #include <kew/detail/machine/cache_line.hpp>
 #include <kew/detail/machine/min_max.hpp>
 #include <kew/detail/machine/sync.hpp>
-#include <kew/detail/ring/pace.hpp>
 #include <kew/detail/ring/positions.hpp>
+#include <kew/detail/ring/side_counter.hpp>
+#include <kew/detail/ring/side_watch.hpp>
+#include <kew/detail/ring/slot_cursor.hpp>
+#include <kew/detail/ring/slot_group.hpp>
+#include <kew/detail/ring/slot_positions.hpp>
 #include <kew/detail/ring/slots.hpp>
-#include <kew/detail/ring/solo.hpp>
 #include <kew/status.hpp>
 
 namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
-
-/// The two flags that a word may carry beside a position:
-///
-///     lap … | held | sealed or filled | index
-template <class Index>
-class flagged_positions : public positions<Index, 2> {
-  using base = positions<Index, 2>;
-
- public:
-  using base::base;
-
-  /// In a slot's state: it holds an element.
-  constexpr Index filled() const noexcept { return base::flag(0); }
-  /// In the producers' counter: nobody may push any more.
-  constexpr Index sealed() const noexcept { return base::flag(0); }
-  /// In the producers' counter: one of them is constructing an element, and may yet fail to.
-  constexpr Index held() const noexcept { return base::flag(1); }
-
-  constexpr Index without_flags(Index word) const noexcept { return static_cast<Index>(word & ~(sealed() | held())); }
-};
-
-/// The position that a side comes to next, where the side is one thread.
-template <cardinality Threads, class Index>
-class alignas(cache_line) side_counter {
- public:
-  explicit side_counter(Index start) noexcept : own_(start), published_(start) {}
-
-  Index position() const noexcept { return own_; }
-
-  /// Moves on from `position`.
-  bool claim(Index&, Index next) noexcept {
-    own_ = next;
-    published_.store(next, relaxed);  // only size_approx reads it; elements are handed over by their slots
-    return true;
-  }
-
-  /// For other threads.
-  Index seen() const noexcept { return published_.load(relaxed); }
-
- private:
-  Index own_;
-  atomic<Index> published_;
-};
-
-/// … and where it is many: a position belongs to whoever moves the counter past it.
-template <class Index>
-class alignas(cache_line) side_counter<cardinality::many, Index> {
- public:
-  explicit side_counter(Index start) noexcept : word_(start) {}
-
-  // A claim itself hands nothing over, the slots do that. It is the flags that do.
-  Index position() const noexcept { return word_.load(acquire); }  // Edge "flag"
-  Index seen() const noexcept {
-    return word_.load(acquire);
-  }  // Edge "flag": who is told `closed` sees what was done before.
-
-  /// Moves on from `position`, unless somebody else has; then `position` is renewed.
-  bool claim(Index& position, Index next) noexcept {
-    // Edge "flag": takes over a slot from an element that came to nothing.
-    return word_.compare_exchange_weak(position, next, acquire, acquire);
-  }
-
-  void set(Index flag) noexcept { word_.fetch_or(flag, release); }  // Edge "flag": passes on what this thread has done.
-  void clear(Index flag) noexcept {
-    // Edge "flag": passes on a slot in which the construction of an element has failed.
-    word_.fetch_and(static_cast<Index>(~flag), release);
-  }
-  /// Moves on and keeps the flags as they are. relaxed: the slots hand over.
-  void advance(Index by) noexcept { word_.fetch_add(by, relaxed); }
-
- private:
-  atomic<Index> word_;
-};
 
 /// What mpsc_ring, spmc_ring and mpmc_ring can do; their headers say which threads may call what, what progress a call
 /// makes, and what is promised about order.
@@ -109,20 +55,9 @@ class slot_ring {
   static constexpr bool many_push = Producers == cardinality::many;
   static constexpr bool many_pop = Consumers == cardinality::many;
 
-  /// The element and one word, in as few lines as can be. Measured: small slots to a line of their own need several
-  /// times as many lines from core to core, and that is what limits a stream.
-  static constexpr std::size_t slot_alignment =
-      max(min(cache_line, std::bit_ceil(sizeof(T) + sizeof(Index))), alignof(T), alignof(atomic<Index>));
-  struct alignas(slot_alignment) slot {
-    explicit slot(Index first) noexcept : state(first) {}
-    ~slot() {}
-
-    atomic<Index> state;
-    union {
-      T element;
-    };
-  };
-  static_assert(sizeof(slot) < 2 * (sizeof(T) + max(alignof(T), sizeof(atomic<Index>))));
+  using group = slot_group<T>;
+  using positions_type = slot_positions<Index, group_size<T>>;
+  using cursor = slot_cursor<T, positions_type, Index>;
 
  public:
   using value_type = T;  ///< What is passed on.
@@ -138,14 +73,6 @@ class slot_ring {
   /// addressed, std::bad_alloc; the message names the capacity. Nothing is allocated after that.
   explicit slot_ring(std::size_t capacity, const Allocator& allocator = {}) requires(Capacity == dynamic_capacity)
       : slot_ring(before_overflow{0}, capacity, allocator) {}
-
-  /// For tests of positions that overflow; `room` is what the other constructors take.
-  template <class... A>
-  explicit slot_ring(before_overflow start, const A&... room)
-      : slots_(room...), positions_(slots_.size()), pushed_(first_position(start)), popped_(first_position(start)) {
-    for (std::size_t i = 0; i < capacity(); ++i)
-      std::construct_at(slots_.data() + i, static_cast<Index>(first_position(start) + i));
-  }
 
   slot_ring(const slot_ring&) = delete;  // a ring stays where its threads know it: share a pointer to it
   slot_ring& operator=(const slot_ring&) = delete;
@@ -180,23 +107,27 @@ class slot_ring {
       const finding room = find_room(position);
       if (!room.answer) return room.answer;
       position = room.position;
-      slot& here = at(position);
       if constexpr (!many_push) {
-        construct(here, std::forward<A>(arguments)...);
-        publish(here, position);
+        construct(position, std::forward<A>(arguments)...);
         pushed_.claim(position, positions_.next(position));
+        publish(position);
         return status::success;
       } else if constexpr (std::is_nothrow_constructible_v<T, A...>) {
-        if (!pushed_.claim(position, positions_.next(position))) continue;
-        construct(here, std::forward<A>(arguments)...);
-        publish(here, position);
+        const Index next = positions_.next(position);
+        if (!pushed_.claim(position, next)) continue;
+        construct(position, std::forward<A>(arguments)...);
+        settle_pushes_before(position);
+        publish(position);
+        finish_pushes_before(next);
         return status::success;
       } else {
         if (!pushed_.claim(position, hold(position))) continue;
-        holding counter{*this, position};
-        construct(here, std::forward<A>(arguments)...);
-        counter.advance(1);
-        publish(here, position);
+        holding held{*this, position};
+        construct(position, std::forward<A>(arguments)...);
+        settle_pushes_before(position);
+        const Index next = held.advance(1);
+        publish(position);
+        finish_pushes_before(next);
         return status::success;
       }
     }
@@ -206,8 +137,8 @@ class slot_ring {
   /// other; how many went in. If one throws, none of this call's is in the ring.
   template <std::input_iterator It>
   std::size_t try_push_n(It first, std::size_t n) {
-    constexpr bool cannot_throw = std::is_nothrow_constructible_v<T, std::iter_reference_t<It>>&& noexcept(
-        *std::declval<It&>())&& noexcept(++std::declval<It&>());
+    constexpr bool cannot_throw = std::is_nothrow_constructible_v<T, std::iter_reference_t<It>> &&
+                                  noexcept(*std::declval<It&>()) && noexcept(++std::declval<It&>());
     if (n == 0) return 0;
     [[maybe_unused]] const push_turn turn(producing_, one_producer);
     Index position = pushed_.position();
@@ -215,23 +146,32 @@ class slot_ring {
       const finding room = find_room(position);
       if (!room.answer) return 0;
       position = room.position;
-      const std::size_t run = run_of(position, n, 0);
+      const std::size_t run = free_run(position, n);
       if constexpr (!many_push) {
         build(position, first, run);
         pushed_.claim(position, positions_.next(position, run));
+        publish(position, run);
         return run;
       } else if constexpr (cannot_throw) {
-        if (!pushed_.claim(position, positions_.next(position, run))) continue;
-        cursor to(*this, position);
+        const Index next = positions_.next(position, run);
+        if (!pushed_.claim(position, next)) continue;
+        settle_pushes_before(position);
+        cursor to = slots_from(position);
         for (std::size_t i = 1;; ++i, ++to, ++first) {
-          construct(*to, *first);
-          publish(*to, to.position());
-          if (i == run) return run;
+          std::construct_at(to.element(), *first);
+          publish(to);
+          if (i == run) break;
         }
+        finish_pushes_before(next);
+        return run;
       } else {
         if (!pushed_.claim(position, hold(position))) continue;
-        holding counter{*this, position};
-        build(position, first, run, [&counter, run] { counter.advance(run); });
+        holding held{*this, position};
+        build(position, first, run);
+        settle_pushes_before(position);
+        const Index next = held.advance(run);
+        publish(position, run);
+        finish_pushes_before(next);
         return run;
       }
     }
@@ -243,8 +183,8 @@ class slot_ring {
     [[maybe_unused]] const pop_turn turn(consuming_, one_consumer);
     const finding item = claim_item();
     if (!item.answer) return item.answer;
-    const slot_release released{*this, at(item.position), item.position};
-    return result<T>(std::in_place, std::move(released.here.element));
+    const release_on_exit released{*this, item.position};
+    return result<T>(std::in_place, std::move(*element(item.position)));
   }
   /// The same, by assignment to `out`.
   status try_pop(T& out) noexcept(std::is_nothrow_move_assignable_v<T>) {
@@ -258,8 +198,8 @@ class slot_ring {
     [[maybe_unused]] const pop_turn turn(consuming_, one_consumer);
     const finding item = claim_item();
     if (!item.answer) return item.answer;
-    const slot_release released{*this, at(item.position), item.position};
-    std::forward<F>(f)(released.here.element);
+    const release_on_exit released{*this, item.position};
+    std::forward<F>(f)(*element(item.position));
     return status::success;
   }
 
@@ -275,17 +215,22 @@ class slot_ring {
     std::size_t count = 0;
     if constexpr (many_pop && cannot_throw) {
       Index position = popped_.position();
+      Index next = position;
       std::size_t run = 0;
       do {
         const finding item = find_item(position);
         if (n == 0 || !item.answer) return 0;
         position = item.position;
-        run = run_of(position, n, positions_.filled());
-      } while (!popped_.claim(position, positions_.next(position, run)));
-      for (cursor from(*this, position); count < run; ++count, ++from) {
-        const slot_release released{*this, *from, from.position()};
-        hand_out((*from).element);
+        run = filled_run(position, n);
+        next = positions_.next(position, run);
+      } while (!popped_.claim(position, next));
+      settle_pops_before(position);
+      for (cursor from = slots_from(position); count < run; ++count, ++from) {
+        hand_out(*from.element());
+        std::destroy_at(from.element());
+        give_back(from);
       }
+      finish_pops_before(next);
     } else {
       // One claim an element: what was claimed before an exception would be lost.
       while (count < n && try_consume(hand_out)) ++count;
@@ -295,7 +240,10 @@ class slot_ring {
 
   /// From now on a push answers `closed`, and so does a pop once everything that was pushed is out. Any
   /// thread, any number of times.
-  void seal() noexcept requires many_push { pushed_.set(positions_.sealed()); }
+  void seal() noexcept requires many_push {
+    sealing_.store(true, relaxed);  // first: a pop that does not see it may still answer `empty`
+    pushed_.set(positions_.sealed());
+  }
   /// Whether somebody has sealed it; elements may still be inside. Once true, always true. Any thread.
   bool is_sealed() const noexcept requires many_push { return (pushed_.seen() & positions_.sealed()) != 0; }
 
@@ -309,42 +257,30 @@ class slot_ring {
     return positions_.distance(popped_.seen(), pushed);
   }
 
- private:
-  /// Walks from slot to slot without asking the ring at each step: the compiler cannot know that the elements that are
-  /// written on the way are no part of it.
-  class cursor {
-   public:
-    cursor(slot_ring& ring, Index position) noexcept
-        : ring_(ring),
-          last_(ring.slots_.data() + (ring.capacity() - 1)),
-          here_(&ring.at(position)),
-          position_(position) {}
-
-    Index position() const noexcept { return position_; }
-    slot& operator*() const noexcept { return *here_; }
-    cursor& operator++() noexcept {
-      if (here_ == last_) [[unlikely]] {
-        here_ = ring_.slots_.data();
-        position_ = ring_.positions_.next(position_);
-      } else {
-        ++here_;
-        ++position_;
-      }
-      return *this;
-    }
-
-   private:
-    slot_ring& ring_;
-    slot* const last_;
-    slot* here_;
-    Index position_;
-  };
-
-  slot& at(Index position) noexcept { return slots_.data()[positions_.index(position)]; }
-  Index first_position(before_overflow start) const noexcept {
-    return flagged_positions<Index>(slots_.size()).before(start);
+ protected:
+  /// For tests of positions that overflow; `room` is what the other constructors take.
+  template <class... A>
+  explicit slot_ring(before_overflow start, const A&... room)
+      : slots_(room...),
+        positions_(slots_.size()),
+        pushed_(positions_.before(start)),
+        popped_(positions_.before(start)) {
+    for (std::size_t i = 0; i < slots_.slot_count(); ++i)
+      std::construct_at(slots_.data() + i, positions_.free_at(positions_.before(start)));
   }
+
+  /// The largest capacity that the index can count.
+  static constexpr std::size_t most = positions_type::most;
+
+ private:
+  group& group_of(Index position) noexcept { return slots_.data()[positions_.group(position)]; }
+  T* element(Index position) noexcept { return group_of(position).element(positions_.place(position)); }
+  atomic<slot_state>& state(Index position) noexcept { return group_of(position).state(positions_.place(position)); }
+  cursor slots_from(Index position) noexcept { return cursor(slots_.data(), positions_, position); }
+
   Index hold(Index position) const noexcept { return static_cast<Index>(position | positions_.held()); }
+
+  // ---- Looking for a slot ----------------------------------------------------------------------------------------
 
   /// success: the slot at that position is ready. Else the answer of the call.
   struct finding {
@@ -359,26 +295,22 @@ class slot_ring {
     return look_again_for_room(position);
   }
   // Edge "slot": takes the slot that a consumer has emptied.
-  bool is_free(Index position) noexcept { return at(position).state.load(acquire) == position; }
+  bool is_free(Index position) noexcept { return state(position).load(acquire) == positions_.free_at(position); }
 
   // Out of line, so that what succeeds at once saves no registers for it.
   [[gnu::noinline]] finding look_again_for_room(Index position) noexcept {
-    for (bool stood_back = false;;) {
+    for (;;) {
       if constexpr (many_push) {
         if ((position & positions_.sealed()) != 0) return {position, status::closed};
         if ((position & positions_.held()) != 0) return {position, status::busy};
       }
-      if (std::exchange(stood_back, true) || !push_distance_.stand_back(position)) {
-        // The consumers stand exactly one lap behind: so they did at the instant of this look, because the
-        // producers, at `position` before it, cannot have got past it.
-        if (many_pop && popped_.seen() == static_cast<Index>(position - positions_.lap()))
-          return {position, status::full};
-        // A single consumer's pop takes place when it empties the slot; one of many has taken its position before.
-        const Index now = many_push ? pushed_.position() : position;
-        if (now == position) return {position, many_pop ? status::busy : status::full};
-        position = now;
-      }
-      if (is_free(position)) return {position, status::success};
+      // In this order: what has finished by the first look has by the second.
+      const bool all_in = !many_push || is_finished(positions_.previous(position), 0);
+      const slot_state here = state(position).load(acquire);  // Edge "slot"
+      if (here == positions_.free_at(position)) return {position, status::success};
+      const Index now = many_push ? pushed_.position() : position;
+      if (now == position) return {position, all_in && here == positions_.full_at(position) ? status::full : status::busy};
+      position = now;
     }
   }
 
@@ -389,26 +321,27 @@ class slot_ring {
     return look_again_for_item(position);
   }
   // Edge "item": takes the slot that a producer has filled.
-  bool is_filled(Index position) noexcept {
-    return at(position).state.load(acquire) == (position | positions_.filled());
-  }
+  bool is_filled(Index position) noexcept { return state(position).load(acquire) == positions_.filled_at(position); }
 
   [[gnu::noinline]] finding look_again_for_item(Index position) noexcept {
-    for (bool stood_back = false;;) {
-      if (std::exchange(stood_back, true) || !pop_distance_.stand_back(position)) {
-        if constexpr (many_push)
-          if (const Index pushed = pushed_.seen(); positions_.without_flags(pushed) == position) {
-            if ((pushed & positions_.sealed()) == 0) return {position, status::empty};
-            // The last push was under way when the ring was sealed, and may still succeed.
-            return {position, (pushed & positions_.held()) != 0 ? status::busy : status::closed};
-          }
-        // A single producer's push takes place when it fills the slot; one of many has taken its position before.
-        const Index now = many_pop ? popped_.position() : position;
-        if (now == position) return {position, many_push ? status::busy : status::empty};
-        position = now;
-      }
-      if (is_filled(position)) return {position, status::success};
+    for (;;) {
+      const bool all_out = !many_pop || is_finished(positions_.previous(position), positions_.filled);
+      const slot_state here = state(position).load(acquire);  // Edge "item"
+      if (here == positions_.filled_at(position)) return {position, status::success};
+      const Index now = many_pop ? popped_.position() : position;
+      if (now == position) return {position, nothing_there(position, all_out && here == positions_.free_at(position))};
+      position = now;
     }
+  }
+  status nothing_there(Index position, bool is_empty) noexcept {
+    if constexpr (many_push)
+      if (sealing_.load(relaxed)) [[unlikely]] {
+        const Index pushed = pushed_.seen();
+        if (pushed == (position | positions_.sealed())) return status::closed;
+        // A push that was under way when the ring was sealed may still succeed.
+        if ((pushed & positions_.sealed()) != 0) return status::busy;
+      }
+    return is_empty ? status::empty : status::busy;
   }
 
   finding claim_item() noexcept {
@@ -421,40 +354,101 @@ class slot_ring {
     }
   }
 
-  /// How many slots from `position` on, up to `n`, are in the state of the first: free, or `filled`.
-  std::size_t run_of(Index position, std::size_t n, Index flag) noexcept {
+  /// How many slots from `position` on, up to `n`, are like the first: free, or filled.
+  std::size_t free_run(Index position, std::size_t n) noexcept {
+    return run_of(position, n, [](const cursor& at) { return at.free(); });
+  }
+  std::size_t filled_run(Index position, std::size_t n) noexcept {
+    return run_of(position, n, [](const cursor& at) { return at.filled(); });
+  }
+  template <class Like>
+  std::size_t run_of(Index position, std::size_t n, Like like) noexcept {
     n = min(n, capacity());
     std::size_t run = 1;
-    for (cursor look(*this, position); run < n; ++run) {
+    for (cursor look = slots_from(position); run < n; ++run) {
       ++look;
       // Edge "slot", Edge "item": as in find_room and find_item.
-      if ((*look).state.load(acquire) != (look.position() | flag)) break;
+      if (look.state().load(acquire) != like(look)) break;
     }
     return run;
   }
 
+  // ---- Finishing in order ----------------------------------------------------------------------------------------
+  //
+  // `taken` is what distinguishes the sides: how the slot of a push under way looks (0: free), and that of a pop (filled).
+
+  /// The push, or pop, at this position has finished.
+  bool is_finished(Index position, slot_state taken) noexcept {
+    // Edge "finish": with it, those before it have finished or are marked.
+    const slot_state here = state(position).load(acquire);
+    return static_cast<slot_state>(here & ~positions_.overtaken) != static_cast<slot_state>(positions_.free_at(position) | taken);
+  }
+
+  void settle_pushes_before(Index position) noexcept { settle_before(pushed_, position, 0); }
+  void settle_pops_before(Index position) noexcept {
+    if constexpr (many_pop) settle_before(popped_, position, positions_.filled);
+  }
+  void finish_pushes_before(Index next) noexcept { finish_before(pushed_, next); }
+  void finish_pops_before(Index next) noexcept {
+    if constexpr (many_pop) finish_before(popped_, next);
+  }
+
+  /// To be called before an operation finishes: those before it have finished then, or are marked.
+  template <class Counter>
+  void settle_before(Counter& counter, Index position, slot_state taken) noexcept {
+    const bool settled =
+        positions_.place(position) != 0
+            ? is_settled(static_cast<Index>(position - 1), taken)  // in the line of this slot
+            : counter.finished_before(position);
+    if (!settled) [[unlikely]]
+      mark_before(position, taken);
+  }
+  /// … and after it, with the position where the next one begins.
+  template <class Counter>
+  static void finish_before(Counter& counter, Index next) noexcept {
+    if (positions_type::place(next) == 0) counter.finish_before(next);
+  }
+  bool is_settled(Index position, slot_state taken) noexcept {
+    return state(position).load(acquire) != (positions_.free_at(position) | taken);  // Edge "finish"
+  }
+
+  [[gnu::noinline]] void mark_before(Index position, slot_state taken) noexcept {
+    Index first = position;
+    for (Index before = positions_.previous(first); !is_settled(before, taken); before = positions_.previous(first))
+      first = before;
+    // The oldest first, so that a mark says that all before it are marked as well.
+    for (; first != position; first = positions_.next(first)) {
+      auto under_way = static_cast<slot_state>(positions_.free_at(first) | taken);
+      const auto marked = static_cast<slot_state>(under_way | positions_.overtaken);
+      // If that fails, it has finished. Edge "finish"
+      state(first).compare_exchange_strong(under_way, marked, release, relaxed);
+    }
+  }
+
+  // ---- Filling and emptying --------------------------------------------------------------------------------------
+
   template <class... A>
-  void construct(slot& here, A&&... arguments) noexcept(std::is_nothrow_constructible_v<T, A...>) {
-    std::construct_at(std::addressof(here.element), std::forward<A>(arguments)...);
+  void construct(Index position, A&&... arguments) noexcept(std::is_nothrow_constructible_v<T, A...>) {
+    std::construct_at(element(position), std::forward<A>(arguments)...);
   }
 
-  void publish(slot& here, Index position) noexcept {
-    here.state.store(static_cast<Index>(position | positions_.filled()),
-                     release);  // Edge "item": hands the element to a consumer.
+  // Edge "item": hands the element to a consumer. Edge "finish"
+  void publish(Index position) noexcept { state(position).store(positions_.filled_at(position), release); }
+  void publish(const cursor& to) noexcept { to.state().store(to.filled(), release); }  // the same edges
+  void publish(Index position, std::size_t n) noexcept {
+    for (cursor to = slots_from(position); n > 0; --n, ++to) publish(to);
   }
 
-  /// Fills `n` slots, or none if an element throws. `built` is called in between.
-  template <class It, class Built = void (*)()>
-  void build(
-      Index position, It& first, std::size_t n, Built built = [] {}) {
-    const auto place = [this, position](std::size_t i) {
-      return std::addressof(at(positions_.next(position, i)).element);
-    };
-    unfinished batch(place);
+  // Edge "slot": hands the slot back to the producers. Edge "finish"
+  void give_back(Index position) noexcept { state(position).store(positions_.freed_at(position), release); }
+  void give_back(const cursor& from) noexcept { from.state().store(from.freed(), release); }  // the same edges
+
+  /// Constructs `n` elements, or none if one throws.
+  template <class It>
+  void build(Index position, It& first, std::size_t n) {
+    unfinished batch([this, position](std::size_t i) { return element(positions_.next(position, i)); });
     batch.build(first, n);
     batch.keep();
-    built();
-    for (cursor to(*this, position); n > 0; --n, ++to) publish(*to, to.position());
   }
 
   /// Keeps the other producers away while an element is constructed, without having moved the counter yet.
@@ -463,9 +457,11 @@ class slot_ring {
     Index position;
     bool advanced = false;
 
-    void advance(std::size_t n) noexcept {
-      ring.pushed_.advance(static_cast<Index>(ring.positions_.next(position, n) - ring.hold(position)));
+    Index advance(std::size_t n) noexcept {
+      const Index next = ring.positions_.next(position, n);
+      ring.pushed_.advance(static_cast<Index>(next - ring.hold(position)));
       advanced = true;
+      return next;
     }
     ~holding() {
       if (!advanced) ring.pushed_.clear(ring.positions_.held());
@@ -473,48 +469,20 @@ class slot_ring {
   };
 
   /// Destroys the element and frees its slot on the way out, whichever way that is.
-  struct slot_release {
+  struct release_on_exit {
     slot_ring& ring;
-    slot& here;
     Index position;
 
-    ~slot_release() {
-      std::destroy_at(std::addressof(here.element));
-      here.state.store(static_cast<Index>(position + ring.positions_.lap()), release);  // Edge "slot": hands it back.
+    ~release_on_exit() {
+      std::destroy_at(ring.element(position));
+      ring.settle_pops_before(position);
+      ring.give_back(position);
+      ring.finish_pops_before(ring.positions_.next(position));
     }
   };
 
-  /// One side's distance from the other.
-  class alignas(cache_line) distance {
-   public:
-    // Measured; and in a small ring the other side would have to wait for whoever stands back for long.
-    explicit distance(std::size_t capacity) noexcept
-        : pace_(at_most(256, capacity / 2), at_most(128, capacity / 4), at_most(16, capacity / 8)) {}
-
-    /// To be called when the slot at `position` was not ready. True if it is worth another look.
-    bool stand_back(Index position) noexcept {
-      const Index last = unready_.get();
-      pace_.found(static_cast<Index>(position - last));
-      if (position != last) unready_.set(position);
-      return pace_.stand_back();
-    }
-
-   private:
-    static unsigned at_most(std::size_t most, std::size_t n) noexcept { return static_cast<unsigned>(min(most, n)); }
-
-    pace pace_;
-    hint<Index> unready_;
-  };
-
-  // Only a side with one thread needs watching. (Two members of one empty type would take two bytes, and a line.)
-  template <int Side>
-  struct anybody {
-    struct turn {
-      turn(anybody&, const char*) noexcept {}
-    };
-  };
-  using push_side = std::conditional_t<many_push, anybody<0>, solo>;
-  using pop_side = std::conditional_t<many_pop, anybody<1>, solo>;
+  using push_side = side_watch<Producers, 0>;
+  using pop_side = side_watch<Consumers, 1>;
   using push_turn = typename push_side::turn;
   using pop_turn = typename pop_side::turn;
   static constexpr const char* one_producer =
@@ -522,12 +490,13 @@ class slot_ring {
   static constexpr const char* one_consumer =
       "kew::mpsc_ring: a second thread pops while a pop is under way; this ring allows one consumer\n";
 
-  slots<slot, Capacity, Allocator, flagged_positions<Index>::most> slots_;
-  flagged_positions<Index> positions_;
+  // Written when the ring is made and when it is sealed, so read by both sides without any line moving.
+  slots<group, Capacity, Allocator, most, group_size<T>> slots_;
+  positions_type positions_;
+  atomic<bool> sealing_{false};
+
   side_counter<Producers, Index> pushed_;
   side_counter<Consumers, Index> popped_;
-  distance push_distance_{capacity()};
-  distance pop_distance_{capacity()};
   [[no_unique_address]] push_side producing_;
   [[no_unique_address]] pop_side consuming_;
 };

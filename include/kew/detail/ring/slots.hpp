@@ -42,8 +42,8 @@ inline void check_capacity(std::size_t capacity, std::size_t most) {
                                   " elements of this type can"));
 }
 
-/// `Most` is what the ring's indices can count.
-template <class Slot, std::size_t Capacity, class Allocator, std::size_t Most>
+/// `Most` is what the ring's indices can count. A `Slot` has room for `Elements` of the ring's elements.
+template <class Slot, std::size_t Capacity, class Allocator, std::size_t Most, std::size_t Elements = 1>
 class slots {
   static_assert(Capacity > 0, "kew: a ring of capacity 0 could hold nothing; ask for 1 or more");
   static_assert(Capacity <= Most && Capacity <= PTRDIFF_MAX / sizeof(Slot),
@@ -56,13 +56,14 @@ class slots {
 
   Slot* data() noexcept { return reinterpret_cast<Slot*>(bytes_); }
   static constexpr std::size_t size() noexcept { return Capacity; }
+  static constexpr std::size_t slot_count() noexcept { return (Capacity + Elements - 1) / Elements; }
 
  private:
-  alignas(max(alignof(Slot), cache_line)) std::byte bytes_[Capacity * sizeof(Slot)];
+  alignas(max(alignof(Slot), cache_line)) std::byte bytes_[slot_count() * sizeof(Slot)];
 };
 
-template <class Slot, class Allocator, std::size_t Most>
-class slots<Slot, dynamic_capacity, Allocator, Most> {
+template <class Slot, class Allocator, std::size_t Most, std::size_t Elements>
+class slots<Slot, dynamic_capacity, Allocator, Most, Elements> {
   // Whole blocks of lines: no stranger's data shares a line with the first slot or the last.
   static constexpr std::size_t alignment = max(alignof(Slot), cache_line);
   struct alignas(alignment) block {
@@ -93,9 +94,12 @@ class slots<Slot, dynamic_capacity, Allocator, Most> {
 
   Slot* data() noexcept { return reinterpret_cast<Slot*>(std::to_address(blocks_)); }
   std::size_t size() const noexcept { return size_; }
+  std::size_t slot_count() const noexcept { return size_ / Elements + (size_ % Elements != 0 ? 1 : 0); }
 
  private:
-  std::size_t block_count() const noexcept { return (size_ * sizeof(Slot) + sizeof(block) - 1) / sizeof(block); }
+  std::size_t block_count() const noexcept {
+    return (slot_count() * sizeof(Slot) + sizeof(block) - 1) / sizeof(block);
+  }
 
   typename block_traits::pointer blocks_;
   std::size_t size_;

@@ -82,9 +82,9 @@ class pop_half {
 
   /// Never waits: shows the oldest element to `f` in its slot and then destroys it, also when `f` throws; or `empty`,
   /// `busy`, or `closed`. While `f` runs the slot is taken: keep it short, and let it not wait for room in this queue.
-  template <class F>
+  template <class F, class Self = Queue>  // Self, because clang 14 looks into a Queue before it is complete
   status try_consume(F&& f)
-    requires consumes_in_place<typename Queue::ring_type, F>
+    requires consumes_in_place<typename Self::ring_type, F>
   {
     auto* const queue = to_core();
     return queue ? queue->try_consume(std::forward<F>(f)) : status::closed;

@@ -10,6 +10,7 @@
 
 #include <kew/concepts.hpp>
 #include <kew/detail/machine/cache_line.hpp>
+#include <kew/detail/machine/fence.hpp>
 #include <kew/detail/machine/sync.hpp>
 
 namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
@@ -17,7 +18,7 @@ namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
 template <cardinality Producers>
 class push_gate {
  public:
-  push_gate() noexcept { prepare_fences(); }
+  push_gate() noexcept = default;
   push_gate(const push_gate&) = delete;
   push_gate& operator=(const push_gate&) = delete;
 
@@ -29,9 +30,9 @@ class push_gate {
         gate_.announced_.store(1, relaxed);
       else
         gate_.announced_.fetch_add(1, relaxed);
-      // Edge "gate": sees the gate shut here, or is seen by whoever has shut it.
-      fence_light();
-      open_ = !gate_.shut_.load(acquire);  // Edge "shut": who is refused sees what was done before the closing.
+      // Edge "gate": sees the gate shut here, or is seen by the thread that has shut it.
+      fence_light(gate_.fence_);
+      open_ = !gate_.shut_.load(acquire);  // Edge "shut": a refused call sees what was done before closing.
     }
     passage(const passage&) = delete;
     passage& operator=(const passage&) = delete;
@@ -56,7 +57,7 @@ class push_gate {
   /// Where the gate is shut: no push is on its way, and none will come.
   bool is_clear() noexcept {
     // Edge "gate": sees every push that did not see the gate shut.
-    if (!fence_heavy()) return false;
+    fence_heavy(fence_);
     return announced_.load(acquire) == 0;  // Edge "passage": sees what those have put into the ring.
   }
 
@@ -64,6 +65,7 @@ class push_gate {
   // Written by every push, so it shares its line with nothing that others read.
   alignas(cache_line) atomic<std::uint32_t> announced_{0};
   alignas(cache_line) atomic<bool> shut_{false};
+  asymmetric_fence fence_;
 };
 
 }}}  // namespace kew::KEW_NAMESPACE::detail

@@ -3,8 +3,6 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdio>
-#include <cstdlib>
 #include <iterator>
 #include <type_traits>
 #include <utility>
@@ -17,6 +15,7 @@
 #include <kew/detail/wait/limits.hpp>
 #include <kew/detail/wait/outcome.hpp>
 #include <kew/detail/wait/wait_point.hpp>
+#include <kew/error.hpp>
 #include <kew/status.hpp>
 #include <kew/wait.hpp>
 
@@ -213,11 +212,10 @@ class queue_core {
   };
   static void check_not_inside(const void* queue) noexcept {
     if (inside::innermost() != queue) return;
-    std::fputs(
-        "kew: a push waits for room inside try_consume of the same queue, whose slot is not free before that "
-        "returns; pop the message first\n",
-        stderr);
-    std::abort();
+    break_off(
+        "kew: a push waits for room inside try_consume of the same queue, whose slot is not free before that returns; "
+        "pop "
+        "the message first");
   }
 #else
   static void check_not_inside(const void*) noexcept {}

@@ -32,16 +32,16 @@
 #include <climits>
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 
 #include <kew/config.hpp>
 #include <kew/detail/machine/cache_line.hpp>
 #include <kew/detail/machine/clock.hpp>
+#include <kew/detail/machine/fence.hpp>
 #include <kew/detail/machine/futex.hpp>
 #include <kew/detail/machine/min_max.hpp>
 #include <kew/detail/machine/sync.hpp>
 #include <kew/detail/wait/spin_lock.hpp>
+#include <kew/error.hpp>
 
 namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
 
@@ -68,16 +68,14 @@ class alignas(cache_line) wait_point {
   /// How many wake-ups there had been before a thread prepared to wait.
   using ticket = std::uint32_t;
 
-  wait_point() noexcept { prepare_fences(); }
+  wait_point() noexcept = default;
   wait_point(const wait_point&) = delete;
   wait_point& operator=(const wait_point&) = delete;
 #if KEW_CHECKED
   ~wait_point() {
     const std::uint64_t word = word_.load(relaxed);
     if (sleepers(word) == 0 && permits(word) == 0 && (word & listed) == 0) return;
-    std::fputs("kew: a queue is destroyed while somebody waits in it; close it first, and let every call return\n",
-               stderr);
-    std::abort();
+    break_off("kew: a queue is destroyed while a thread waits in it; close it first, and let every call return");
   }
 #else
   ~wait_point() {}
@@ -97,9 +95,9 @@ class alignas(cache_line) wait_point {
   }
 
   /// To be called between becoming visible (prepare_wait, add) and the second look, which then sees what notifiers did
-  /// before they looked for waiters in vain. False where the kernel refuses: the caller may not sleep on what it sees.
-  bool settle() noexcept {
-    return fence_heavy();  // Edge "look again"
+  /// before they looked for waiters in vain.
+  void settle() noexcept {
+    fence_heavy(fence_);  // Edge "look again"
   }
 
   /// Sleeps until the first wake-up after the ticket was drawn, or for no reason; not beyond the deadline. True:
@@ -151,7 +149,7 @@ class alignas(cache_line) wait_point {
   /// where nobody waits.
   void notify(std::size_t n = 1) noexcept {
     // Edge "look again": a waiter that is not seen here will see, at its second look, what was done before.
-    fence_light();
+    fence_light(fence_);
     const std::uint64_t word = word_.load(relaxed);
     if ((word & waiting) != 0) [[unlikely]]
       wake(word, n);
@@ -246,7 +244,8 @@ class alignas(cache_line) wait_point {
 
   atomic<std::uint64_t> word_{0};
   /// What the kernel compares before it puts a thread to sleep.
-  atomic<std::uint32_t> wake_ups_{0};
+  futex_word wake_ups_{0};
+  asymmetric_fence fence_;
   hint<bool> sleepers_first_;
   /// Guards the list. Taken only where there is, or was, an entry.
   spin_lock lock_;
@@ -274,9 +273,8 @@ class sleeper {
     permit_ = false;
     if (!place_.prepare_wait(ticket_)) return false;
     prepared_ = true;
-    if (place_.settle()) return true;
-    cancel();
-    return false;
+    place_.settle();
+    return true;
   }
 
   void sleep(time_point deadline) noexcept {

@@ -1,2 +1,2 @@
 #include <kew/spsc_ring.hpp>
-#include <kew/status.hpp>
+#include <kew/words.hpp>

@@ -1,4 +1,4 @@
-#include <kew/status.hpp>
+#include <kew/detail/ring/slots.hpp>
 void orders() {
   word.store(1, release);
   // Edge "whole": one end.

@@ -1,2 +1,3 @@
 #include "detail/machine/sync.hpp"
 #include <kew/blocking_queue.hpp>
+#include <kew/detail/machine/sync.hpp>

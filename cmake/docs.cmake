@@ -1,0 +1,39 @@
+# The documentation, for `cmake --build build --target docs`. Every public entity has to be documented; a warning is an
+# error.
+find_package(Doxygen QUIET)
+
+if(NOT DOXYGEN_FOUND)
+  return()
+endif()
+
+set(DOXYGEN_USE_MDFILE_AS_MAINPAGE ${PROJECT_SOURCE_DIR}/README.md)
+set(DOXYGEN_STRIP_FROM_PATH ${PROJECT_SOURCE_DIR})
+set(DOXYGEN_STRIP_FROM_INC_PATH ${PROJECT_SOURCE_DIR}/include)
+set(DOXYGEN_FILTER_PATTERNS "\"*.hpp=sed -f ${CMAKE_CURRENT_LIST_DIR}/headers.sed\"")
+
+# Of the details only those whose members are public in the rings and the handles.
+set(DOXYGEN_RECURSIVE NO)
+set(DOXYGEN_INLINE_INHERITED_MEMB YES)
+set(DOXYGEN_EXCLUDE_SYMBOLS kew::metered_ring::source kew::metered_ring::sink)
+foreach(name *_room *_shard *_side channel_state element_requirements first_handles flagged_positions second_marks
+    shards side_counter slot_ring::anybody slot_spans transient_wait)
+  list(APPEND DOXYGEN_EXCLUDE_SYMBOLS kew::detail::${name})
+endforeach()
+
+# What depends on the library's age is there.
+set(DOXYGEN_PREDEFINED __cpp_lib_jthread=201911L)
+
+# One comment for all overloads between @{ and @}.
+set(DOXYGEN_DISTRIBUTE_GROUP_DOC YES)
+set(DOXYGEN_SUBGROUPING NO)
+set(DOXYGEN_BUILTIN_STL_SUPPORT YES)
+set(DOXYGEN_JAVADOC_AUTOBRIEF YES)
+set(DOXYGEN_GENERATE_LATEX NO)
+set(DOXYGEN_HAVE_DOT NO)
+set(DOXYGEN_QUIET YES)
+set(DOXYGEN_WARN_AS_ERROR FAIL_ON_WARNINGS)
+doxygen_add_docs(docs
+  ${PROJECT_SOURCE_DIR}/README.md
+  ${PROJECT_SOURCE_DIR}/examples/coming_from.md
+  ${PROJECT_SOURCE_DIR}/include/kew
+  ${PROJECT_SOURCE_DIR}/include/kew/detail/ring/slot_ring.hpp)

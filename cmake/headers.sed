@@ -1,0 +1,17 @@
+# Shows a header to Doxygen: what stands at its top becomes the text of the file's page. The inline namespace goes, which is
+# in nobody's code, and so do macros, of which the top speaks, and what is protected, which is for kew's own classes.
+1i /// @file
+1,/^#pragma once/ {
+  s|^// \([A-Z][A-Za-z ]*[a-z]\)   *\(.*\)|/// - **\1**: \2|
+  s|^//   \([a-z_][a-z_]*\)   *\(.*\)|/// - `\1`: \2|
+  s|^//            *\(.*\)|///   \1|
+  s|^//$|///|
+  s|^// |/// |
+  s|^//  |///  |
+}
+s/inline namespace KEW_NAMESPACE {//
+s/^}\(}*\)  \/\/ namespace kew::KEW_NAMESPACE/\1  \/\/ namespace kew/
+/^ protected:/,/^ private:/ {
+  /^ private:/! s/.*//
+}
+s/^#define KEW_.*//

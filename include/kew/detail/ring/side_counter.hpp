@@ -1,0 +1,69 @@
+// Where one side of a slot_ring has got to: the position that it takes next.
+#pragma once
+
+#include <kew/concepts.hpp>
+#include <kew/config.hpp>
+#include <kew/detail/machine/cache_line.hpp>
+#include <kew/detail/machine/sync.hpp>
+
+namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
+
+/// Of a side that is one thread.
+template <cardinality Threads, class Index>
+class alignas(cache_line) side_counter {
+ public:
+  explicit side_counter(Index start) noexcept : word_(start) {}
+
+  Index position() const noexcept { return word_.load(relaxed); }
+  Index seen() const noexcept { return word_.load(relaxed); }
+
+  /// Moves on from `position`.
+  bool claim(Index&, Index next) noexcept {
+    // A read-modify-write, though no other thread writes: a processor does not look ahead of one. With a store it did, and
+    // took each line that the other side was writing before that had got far: a stream made a third. relaxed: only
+    // size_approx reads it, elements are handed over by their slots.
+    word_.exchange(next, relaxed);
+    return true;
+  }
+
+ private:
+  atomic<Index> word_;
+};
+
+/// … and of one that is many: a position belongs to the thread that moves the counter past it.
+template <class Index>
+class alignas(cache_line) side_counter<cardinality::many, Index> {
+ public:
+  explicit side_counter(Index start) noexcept : word_(start), finished_(start) {}
+
+  // Edge "turn": a thread that comes to a position knows that the one before has been taken, and in which state its slot
+  // then was. Edge "flag": what was done before the ring was sealed, or before a construction failed.
+  Index position() const noexcept { return word_.load(acquire); }
+  Index seen() const noexcept { return word_.load(acquire); }  // Edge "flag"
+
+  /// Moves on from `position`, unless another thread has; then `position` is renewed.
+  bool claim(Index& position, Index next) noexcept {
+    return word_.compare_exchange_weak(position, next, acq_rel, acquire);  // Edge "turn", Edge "flag"
+  }
+
+  void set(Index flag) noexcept { word_.fetch_or(flag, release); }  // Edge "flag": passes on what this thread has done.
+  void clear(Index flag) noexcept {
+    // Edge "flag": passes on a slot in which the construction of an element has failed.
+    word_.fetch_and(static_cast<Index>(~flag), release);
+  }
+  /// Moves on and keeps the flags as they are. relaxed: continues the release of the claim before.
+  void advance(Index by) noexcept { word_.fetch_add(by, relaxed); }
+
+  /// Everything before `position` has finished, or is marked as overtaken.
+  bool finished_before(Index position) const noexcept {
+    return finished_.load(acquire) == position;  // Edge "finish"
+  }
+  void finish_before(Index position) noexcept { finished_.store(position, release); }  // Edge "finish"
+
+ private:
+  atomic<Index> word_;
+  /// The end of the last operation that has finished. Here, because its writer has this line already.
+  atomic<Index> finished_;
+};
+
+}}}  // namespace kew::KEW_NAMESPACE::detail

@@ -1,0 +1,2 @@
+#include <kew/detail/ring/slots.hpp>
+#include <kew/words.hpp>
