@@ -125,6 +125,27 @@ void push_beside_a_stopped_pop() {
   finish(ring);
 }
 template <class Ring>
+void pop_beside_an_overtaken_push() {
+  Ring ring(3);
+  together([&] { static_cast<void>(ring.try_push(probe(1))); },
+           [&] {
+             static_cast<void>(ring.try_push(probe(2)));
+             while (ring.try_pop().status() == status::busy) kew::detail::cpu_relax();
+           });
+  finish(ring);
+}
+template <class Ring>
+void push_beside_an_overtaken_pop() {
+  Ring ring(2);
+  for (int i = 1; i <= 2; ++i) static_cast<void>(ring.try_push(probe(i)));
+  together([&] { static_cast<void>(ring.try_pop()); },
+           [&] {
+             static_cast<void>(ring.try_pop());
+             while (ring.try_push(probe(3)) == status::busy) kew::detail::cpu_relax();
+           });
+  finish(ring);
+}
+template <class Ring>
 void push_beside_a_stopped_push() {
   Ring ring(3);
   together([&] { static_cast<void>(ring.try_push(probe(1))); },
@@ -288,12 +309,16 @@ constexpr statement statements[] = {
     {"spmc_ring: no call waits for a stopped consumer", promise::returns, a_producer_and_consumers<spmc>, 1},
     {"spmc_ring: no call waits for a stopped producer", promise::returns, a_producer_and_consumers<spmc>, 3},
 
-    {"mpsc_ring: a stopped push keeps pops busy", promise::can_wait_for_ever, pop_beside_a_stopped_push<mpsc>, 1},
-    {"mpmc_ring: a stopped push keeps pops busy", promise::can_wait_for_ever, pop_beside_a_stopped_push<mpmc>, 1},
+    {"mpsc_ring: a stopped push keeps nobody busy", promise::returns, pop_beside_a_stopped_push<mpsc>, 1},
+    {"mpmc_ring: a stopped push keeps nobody busy", promise::returns, pop_beside_a_stopped_push<mpmc>, 1},
     {"spmc_ring: a stopped push keeps nobody busy", promise::returns, pop_beside_a_stopped_push<spmc>, 1},
-    {"mpmc_ring: a stopped pop keeps pushes busy", promise::can_wait_for_ever, push_beside_a_stopped_pop<mpmc>, 1},
-    {"spmc_ring: a stopped pop keeps pushes busy", promise::can_wait_for_ever, push_beside_a_stopped_pop<spmc>, 1},
+    {"mpsc_ring: a stopped push keeps pops busy when a later one has finished", promise::can_wait_for_ever, pop_beside_an_overtaken_push<mpsc>, 1},
+    {"mpmc_ring: a stopped push keeps pops busy when a later one has finished", promise::can_wait_for_ever, pop_beside_an_overtaken_push<mpmc>, 1},
+    {"mpmc_ring: a stopped pop keeps nobody busy", promise::returns, push_beside_a_stopped_pop<mpmc>, 1},
+    {"spmc_ring: a stopped pop keeps nobody busy", promise::returns, push_beside_a_stopped_pop<spmc>, 1},
     {"mpsc_ring: a stopped pop keeps nobody busy", promise::returns, push_beside_a_stopped_pop<mpsc>, 1},
+    {"mpmc_ring: a stopped pop keeps pushes busy when a later one has finished", promise::can_wait_for_ever, push_beside_an_overtaken_pop<mpmc>, 1},
+    {"spmc_ring: a stopped pop keeps pushes busy when a later one has finished", promise::can_wait_for_ever, push_beside_an_overtaken_pop<spmc>, 1},
     {"mpsc_ring: a stopped push leaves room to others", promise::returns, push_beside_a_stopped_push<mpsc>, 1},
     {"mpmc_ring: a stopped push leaves room to others", promise::returns, push_beside_a_stopped_push<mpmc>, 1},
     {"mpsc_ring: a stopped push keeps pushes busy a lap later", promise::can_wait_for_ever, push_a_lap_after_a_stopped_push<mpsc>, 1},

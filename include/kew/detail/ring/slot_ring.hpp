@@ -375,54 +375,47 @@ class slot_ring {
 
   // ---- Finishing in order ----------------------------------------------------------------------------------------
   //
-  // `taken` is what distinguishes the sides: how the slot of a push under way looks (0: free), and that of a pop (filled).
+  // `taken` tells the sides apart: how the slot of an operation under way looks, free for a push and filled for a pop.
 
-  /// The push, or pop, at this position has finished.
+  /// The operation at this position has finished. It has, too, where the state is one of a later lap.
   bool is_finished(Index position, slot_state taken) noexcept {
-    // Edge "finish": with it, those before it have finished or are marked.
+    // Edge "finish": those before it have finished or are marked, and this thread will see it.
     const slot_state here = state(position).load(acquire);
-    return static_cast<slot_state>(here & ~positions_.overtaken) != static_cast<slot_state>(positions_.free_at(position) | taken);
+    return (here & ~positions_.overtaken) != (positions_.free_at(position) | taken);
   }
 
+  /// To be called before an operation finishes: each one before it has finished then, or is marked as overtaken.
   void settle_pushes_before(Index position) noexcept { settle_before(pushed_, position, 0); }
   void settle_pops_before(Index position) noexcept {
     if constexpr (many_pop) settle_before(popped_, position, positions_.filled);
   }
+  template <class Counter>
+  void settle_before(Counter& counter, Index position, slot_state taken) noexcept {
+    // In the line of this slot or, where it is the first one there, in the counter's.
+    const bool settled = positions_.place(position) != 0 ? is_finished(static_cast<Index>(position - 1), taken)
+                                                         : counter.finished_before(position);
+    if (!settled) [[unlikely]]
+      mark_before(position, taken);
+  }
+  [[gnu::noinline]] void mark_before(Index position, slot_state taken) noexcept {
+    // A lap before is the slot of this position, so the walk ends there at the latest.
+    for (position = positions_.previous(position); !is_finished(position, taken);
+         position = positions_.previous(position)) {
+      auto under_way = static_cast<slot_state>(positions_.free_at(position) | taken);
+      const auto overtaken = static_cast<slot_state>(under_way | positions_.overtaken);
+      // If that fails, it has finished or is marked. relaxed: what finishes next is what passes the mark on.
+      state(position).compare_exchange_strong(under_way, overtaken, relaxed, relaxed);
+    }
+  }
+
+  /// To be called when an operation has finished, with the position where the next one begins.
   void finish_pushes_before(Index next) noexcept { finish_before(pushed_, next); }
   void finish_pops_before(Index next) noexcept {
     if constexpr (many_pop) finish_before(popped_, next);
   }
-
-  /// To be called before an operation finishes: those before it have finished then, or are marked.
-  template <class Counter>
-  void settle_before(Counter& counter, Index position, slot_state taken) noexcept {
-    const bool settled =
-        positions_.place(position) != 0
-            ? is_settled(static_cast<Index>(position - 1), taken)  // in the line of this slot
-            : counter.finished_before(position);
-    if (!settled) [[unlikely]]
-      mark_before(position, taken);
-  }
-  /// … and after it, with the position where the next one begins.
   template <class Counter>
   static void finish_before(Counter& counter, Index next) noexcept {
     if (positions_type::place(next) == 0) counter.finish_before(next);
-  }
-  bool is_settled(Index position, slot_state taken) noexcept {
-    return state(position).load(acquire) != (positions_.free_at(position) | taken);  // Edge "finish"
-  }
-
-  [[gnu::noinline]] void mark_before(Index position, slot_state taken) noexcept {
-    Index first = position;
-    for (Index before = positions_.previous(first); !is_settled(before, taken); before = positions_.previous(first))
-      first = before;
-    // The oldest first, so that a mark says that all before it are marked as well.
-    for (; first != position; first = positions_.next(first)) {
-      auto under_way = static_cast<slot_state>(positions_.free_at(first) | taken);
-      const auto marked = static_cast<slot_state>(under_way | positions_.overtaken);
-      // If that fails, it has finished. Edge "finish"
-      state(first).compare_exchange_strong(under_way, marked, release, relaxed);
-    }
   }
 
   // ---- Filling and emptying --------------------------------------------------------------------------------------
