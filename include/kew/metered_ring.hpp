@@ -51,14 +51,20 @@ struct named_ring {
 template <class T, template <class, std::size_t, class> class Ring = detail::no_ring,
           std::size_t Capacity = dynamic_capacity, class Allocator = std::allocator<T>>
 class metered_ring : public detail::named_ring<T, Ring, Capacity, Allocator>::type {
-  using detail::named_ring<T, Ring, Capacity, Allocator>::type::counting_ring;
+  using base = typename detail::named_ring<T, Ring, Capacity, Allocator>::type;
+
+ public:
+  using base::base;
 };
 
 /// The ring in the argument is any that builds and shows its elements in place: one of kew's, or a user's that is a
 /// template of its element type, or has a member template `rebind`.
 template <class R>
 class metered_ring<R, detail::no_ring, dynamic_capacity, std::allocator<R>> : public detail::counting_ring<R> {
-  using detail::counting_ring<R>::counting_ring;
+  using base = detail::counting_ring<R>;
+
+ public:
+  using base::base;
 };
 
 }}  // namespace kew::KEW_NAMESPACE
