@@ -30,8 +30,7 @@
 #include "support/catch.hpp"
 #include "support/environment.hpp"
 
-namespace kew_test {
-namespace {
+namespace kew_test { namespace {
 
 using std::chrono::nanoseconds;
 
@@ -187,8 +186,8 @@ TEST_CASE("a single thread's figures are exact", "[metered_ring]") {
   CHECK(m.mean_length <= 3);
 }
 
-TEMPLATE_TEST_CASE("the highest length is exact for a single thread", "[metered_ring]", (kew::metered_ring<int, kew::spsc_ring>),
-                   (kew::metered_ring<int, kew::mpmc_ring>)) {
+TEMPLATE_TEST_CASE("the highest length is exact for a single thread", "[metered_ring]",
+                   (kew::metered_ring<int, kew::spsc_ring>), (kew::metered_ring<int, kew::mpmc_ring>)) {
   random_source random(run_seed());
   for (int walk = 0; walk < 50; ++walk) {
     TestType ring(30);
@@ -213,7 +212,9 @@ TEST_CASE("lately is this second and the one before", "[metered_ring]") {
   const auto at = [&](double seconds, std::uint64_t times) {
     for (std::uint64_t i = 0; i < times; ++i) marks.note(static_cast<std::uint64_t>(seconds * second), count++);
   };
-  const auto lately = [&](double seconds) { return marks.since_the_last(static_cast<std::uint64_t>(seconds * second), count); };
+  const auto lately = [&](double seconds) {
+    return marks.since_the_last(static_cast<std::uint64_t>(seconds * second), count);
+  };
   CHECK(lately(0) == 0);
   at(0.1, 5);
   at(0.9, 2);
@@ -481,8 +482,11 @@ void check_times(const kew::metrics& m, std::vector<double> waits) {
   double squares = 0;
   for (const double wait : waits) squares += (wait - sum / all) * (wait - sum / all);
   const auto& times = m.time_in_queue;
-  const auto exact = [&](double share) { return waits[static_cast<std::size_t>(std::clamp(share * all, 0.0, all - 1))]; };
-  for (const auto& [share, shown] : {std::pair(0.5, times.p50), std::pair(0.99, times.p99), std::pair(0.999, times.p999)}) {
+  const auto exact = [&](double share) {
+    return waits[static_cast<std::size_t>(std::clamp(share * all, 0.0, all - 1))];
+  };
+  for (const auto& [share, shown] :
+       {std::pair(0.5, times.p50), std::pair(0.99, times.p99), std::pair(0.999, times.p999)}) {
     const double off = 5 * std::sqrt(2 * share * (1 - share) / timed);
     CAPTURE(share, off, shown, exact(share));
     CHECK(static_cast<double>(shown.count()) >= 0.98 * exact(share - off) - 1);
@@ -647,8 +651,8 @@ TEST_CASE("consumers that raise the longest wait together keep the longest", "[m
 
 // ---- Refusals ---------------------------------------------------------------------------------------------------
 
-TEMPLATE_TEST_CASE("a push that waits for room is not refused", "[metered_ring]", kew::metered_ring<kew::spsc_ring<int>>,
-                   kew::metered_ring<kew::mpmc_ring<int>>) {
+TEMPLATE_TEST_CASE("a push that waits for room is not refused", "[metered_ring]",
+                   kew::metered_ring<kew::spsc_ring<int>>, kew::metered_ring<kew::mpmc_ring<int>>) {
   auto channel = kew::make_channel_over<TestType>(std::size_t{4});
   auto& tx = channel.first;
   auto& rx = channel.second;
@@ -711,5 +715,4 @@ TEST_CASE("a ring is named by its type, or by its template", "[metered_ring]") {
   CHECK(sizeof(kew::metered_ring<int, kew::spsc_ring>) - sizeof(kew::spsc_ring<int>) < 11'000);
 }
 
-}  // namespace
-}  // namespace kew_test
+}}  // namespace kew_test
