@@ -105,6 +105,60 @@ void a_producer_and_consumers() {
   finish(ring);
 }
 
+/// From any state that a stopped call can leave, a call that runs alone takes so many steps at most: the exchange of a
+/// weak one that fails for nothing included, and a walk over the whole ring where it marks those that it overtakes.
+constexpr int steps_alone = 16;
+
+template <class Call>
+void alone(Call call) {
+  if (explorer::crashed())
+    static_cast<void>(within(steps_alone, call));
+  else
+    static_cast<void>(call());
+}
+template <class Ring>
+void pushes_alone() {
+  Ring ring(2);
+  const auto push = [&ring] { return ring.try_push(probe(1)); };
+  const auto emplace = [&ring] { return ring.try_emplace(2); };
+  const auto pop = [&ring] { return ring.try_pop().status(); };
+  together(
+      [&] {
+        for (int i = 0; i < 2; ++i) static_cast<void>(emplace());
+        static_cast<void>(push());
+      },
+      [&] {
+        alone(push);
+        alone(pop);
+        alone(emplace);
+        alone(pop);
+        alone(pop);
+        alone(push);
+      });
+  finish(ring);
+}
+template <class Ring>
+void pops_alone() {
+  Ring ring(2);
+  const auto push = [&ring] { return ring.try_push(probe(1)); };
+  const auto emplace = [&ring] { return ring.try_emplace(2); };
+  const auto pop = [&ring] { return ring.try_pop().status(); };
+  for (int i = 0; i < 2; ++i) static_cast<void>(push());
+  together(
+      [&] {
+        for (int i = 0; i < 3; ++i) static_cast<void>(pop());
+      },
+      [&] {
+        alone(pop);
+        alone(push);
+        alone(emplace);
+        alone(pop);
+        alone(pop);
+        alone(push);
+      });
+  finish(ring);
+}
+
 template <class Ring>
 void pop_beside_a_stopped_push() {
   Ring ring(2);
@@ -308,6 +362,11 @@ constexpr statement statements[] = {
     {"mpmc_ring: no call waits for a stopped consumer", promise::returns, a_producer_and_consumers<mpmc>, 1},
     {"spmc_ring: no call waits for a stopped consumer", promise::returns, a_producer_and_consumers<spmc>, 1},
     {"spmc_ring: no call waits for a stopped producer", promise::returns, a_producer_and_consumers<spmc>, 3},
+
+    {"mpsc_ring: a call that runs alone is bounded, wherever a producer has stopped", promise::returns, pushes_alone<mpsc>, 1},
+    {"mpmc_ring: a call that runs alone is bounded, wherever a producer has stopped", promise::returns, pushes_alone<mpmc>, 1},
+    {"mpmc_ring: a call that runs alone is bounded, wherever a consumer has stopped", promise::returns, pops_alone<mpmc>, 1},
+    {"spmc_ring: a call that runs alone is bounded, wherever a consumer has stopped", promise::returns, pops_alone<spmc>, 1},
 
     {"mpsc_ring: a stopped push keeps nobody busy", promise::returns, pop_beside_a_stopped_push<mpsc>, 1},
     {"mpmc_ring: a stopped push keeps nobody busy", promise::returns, pop_beside_a_stopped_push<mpmc>, 1},

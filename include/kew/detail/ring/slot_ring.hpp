@@ -6,7 +6,8 @@
 // - The state names its lap and whether the slot is filled, instead of a running number, so that capacity 1 works and
 //   no capacity needs a division; and it is one byte, so that a line carries more slots (slot_group.hpp).
 //
-// - `full` and `empty` are facts, and yet no call reads the other side's counter, whose line would have to come across at
+// - `full` and `empty` are facts, and yet no call reads the other side's counter, whose line would have to come across
+// at
 //   each look. In the plain ring a consumer that finds its slot free cannot know whether a later push has finished
 //   before the one in this slot. Here that later push says so itself: before it finishes, it marks as overtaken each
 //   slot before its own in which another push is still under way. So:
@@ -20,7 +21,8 @@
 //   the middle of its own call: `busy`. Almost always the push before has finished, and the only cost of this is to
 //   see that: in the line of the own slot or, at the beginning of a line, beside the own side's counter.
 //
-// - The producers' counter carries two flags, `sealed` for closing and `held` for constructors that may throw. Pops look
+// - The producers' counter carries two flags, `sealed` for closing and `held` for constructors that may throw. Pops
+// look
 //   at it only once somebody has begun to seal the ring.
 #pragma once
 
@@ -137,8 +139,8 @@ class slot_ring {
   /// other; how many went in. If one throws, none of this call's is in the ring.
   template <std::input_iterator It>
   std::size_t try_push_n(It first, std::size_t n) {
-    constexpr bool cannot_throw = std::is_nothrow_constructible_v<T, std::iter_reference_t<It>> &&
-                                  noexcept(*std::declval<It&>()) && noexcept(++std::declval<It&>());
+    constexpr bool cannot_throw = std::is_nothrow_constructible_v<T, std::iter_reference_t<It>>&& noexcept(
+        *std::declval<It&>())&& noexcept(++std::declval<It&>());
     if (n == 0) return 0;
     [[maybe_unused]] const push_turn turn(producing_, one_producer);
     Index position = pushed_.position();
@@ -309,7 +311,8 @@ class slot_ring {
       const slot_state here = state(position).load(acquire);  // Edge "slot"
       if (here == positions_.free_at(position)) return {position, status::success};
       const Index now = many_push ? pushed_.position() : position;
-      if (now == position) return {position, all_in && here == positions_.full_at(position) ? status::full : status::busy};
+      if (now == position)
+        return {position, all_in && here == positions_.full_at(position) ? status::full : status::busy};
       position = now;
     }
   }
