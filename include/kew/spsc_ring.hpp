@@ -6,15 +6,21 @@
 //            where a thread should sleep until something comes (blocking_queue, channel).
 // Threads    try_push…, try_emplace, try_claim: one at a time, "the producer". try_pop…, try_consume,
 //            try_peek: one at a time, "the consumer". capacity, size_approx: anyone.
-// Progress   every operation is wait-free; none allocates, none enters the kernel.
+// Progress   every operation is wait-free: no loop but over the elements of a batch, no pause, no allocation, no call
+// of
+//            the kernel.
 // Ordering   linearizable; FIFO. `full` and `empty` each held at an instant of their own call; `busy` never comes.
 // Source     L. Lamport, "Specifying Concurrent Program Modules", 1983, with the other side's position cached
-//            (P. Lee et al., "A Lock-Free, Cache-Efficient Shared Ring Buffer", ANCS 2010).
-// Why fast   an operation makes two stores, to its slot and to its own position, and asks for the other side's
-//            position only when the last answer is used up. A third store, even to private data, costs up to
-//            four fifths of the throughput where the cores are far apart: the store buffer is what covers the
-//            time until a line of slots arrives, and it would cover fewer elements. And in a stream the faster side
-//            keeps some distance (detail/ring/pace.hpp): there a call may stand back for up to a few microseconds.
+//            (P. Lee et al., "A Lock-Free, Cache-Efficient Shared Ring Buffer", ANCS 2010); published by the slot as in
+//            FastForward (J. Giacomoni et al., PPoPP 2008).
+// Layout     Elements of 4 to 24 bytes whose move cannot throw lie in numbered slots of 16 or 32 bytes: the line that
+//            brings an element also says that it is there. All others, and all from the first try_claim on that finds
+//            room, lie side by side in an array, and a count says how many there are: long spans to write and to read
+//            in place, for a longer way of a single element. A ring with numbered slots has the array as well: 24 bytes
+//            an element of 8.
+// Why fast   the other side's position is asked for only when the last answer is used up, and a consumer that is ahead
+// of
+//            its producer looks at nothing but the next slot.
 #pragma once
 
 #include <cstddef>
@@ -29,7 +35,8 @@
 #include <kew/detail/machine/cache_line.hpp>
 #include <kew/detail/machine/min_max.hpp>
 #include <kew/detail/machine/sync.hpp>
-#include <kew/detail/ring/pace.hpp>
+#include <kew/detail/machine/tuning.hpp>
+#include <kew/detail/ring/numbered_slots.hpp>
 #include <kew/detail/ring/positions.hpp>
 #include <kew/detail/ring/slots.hpp>
 #include <kew/detail/ring/solo.hpp>
@@ -46,11 +53,13 @@ struct slot_spans {
   std::span<T> second;
 };
 
-/// spsc_ring with the type of its positions open, so that tests can make them overflow.
-template <class T, std::size_t Capacity, class Allocator, class Index>
+/// spsc_ring with the type of its positions and its way of publishing open, for tests: positions that overflow soon,
+/// both ways for one type.
+template <class T, std::size_t Capacity, class Allocator, class Index, publication Way = publication_of<T>>
 class basic_spsc_ring {
   static_assert(element_requirements<T>::met);
   static constexpr std::size_t most = positions<Index, 0>::most;
+  using numbered = numbered_slot<T, Index>;
 
  public:
   using value_type = T;  ///< What is passed on.
@@ -63,22 +72,18 @@ class basic_spsc_ring {
   class read_claim;
 
   /// Of the fixed Capacity, with its slots inside the object: without the heap.
-  basic_spsc_ring() requires(Capacity != dynamic_capacity) : basic_spsc_ring(before_overflow{0}) {}
+  basic_spsc_ring()
+    requires(Capacity != dynamic_capacity)
+      : basic_spsc_ring(before_overflow{0}) {}
+  explicit basic_spsc_ring(std::size_t)  // the type fixes the capacity: construct the ring without an argument
+    requires(Capacity != dynamic_capacity)
+  = delete;
 
   /// `capacity` elements at most, exactly. Throws std::invalid_argument for 0, std::length_error for what cannot be
   /// addressed, std::bad_alloc; the message names the capacity. Nothing is allocated after that.
-  explicit basic_spsc_ring(std::size_t capacity, const Allocator& allocator = {}) requires(Capacity == dynamic_capacity)
+  explicit basic_spsc_ring(std::size_t capacity, const Allocator& allocator = {})
+    requires(Capacity == dynamic_capacity)
       : basic_spsc_ring(before_overflow{0}, capacity, allocator) {}
-
-  /// For tests of positions that overflow; `room` is what the other constructors take.
-  template <class... A>
-  explicit basic_spsc_ring(before_overflow start, const A&... room)
-      : slots_(room...),
-        positions_(slots_.size()),
-        pushed_(positions_.before(start)),
-        push_limit_(positions_.before(start) + positions_.lap()),
-        popped_(positions_.before(start)),
-        pop_limit_(positions_.before(start)) {}
 
   basic_spsc_ring(const basic_spsc_ring&) = delete;  // a ring stays where its threads know it: share a pointer to it
   basic_spsc_ring& operator=(const basic_spsc_ring&) = delete;
@@ -100,10 +105,21 @@ class basic_spsc_ring {
   template <class... A>
   status try_emplace(A&&... arguments) noexcept(std::is_nothrow_constructible_v<T, A...>) {
     const solo::turn turn(producing_, one_producer);
+    require(!claimed_, "kew::spsc_ring: a push while a claim is open; commit or drop the claim first\n");
     const Index position = pushed_.load(relaxed);
-    if (!find_room(position)) return status::full;
     const Index next = positions_.next(position);
-    std::construct_at(at(position), std::forward<A>(arguments)...);
+    if constexpr (Way == publication::by_slot)
+      if (numbered* const slots = push_slots_; slots != nullptr) [[likely]] {
+        numbered& slot = slots[positions_.index(position)];
+        if (!find_room(position, &slot, tuning::lookahead_by_slot)) return status::full;
+        std::construct_at(std::addressof(slot.value), std::forward<A>(arguments)...);
+        slot.number.store(next, release);  // Edge "element": hands the slot, filled, to the consumer.
+        count(next);
+        return status::success;
+      }
+    T* const slot = at(position);
+    if (!find_room(position, slot, tuning::lookahead_by_count)) return status::full;
+    std::construct_at(slot, std::forward<A>(arguments)...);
     publish(next);
     return status::success;
   }
@@ -113,9 +129,24 @@ class basic_spsc_ring {
   template <std::input_iterator It>
   std::size_t try_push_n(It first, std::size_t n) {
     const solo::turn turn(producing_, one_producer);
+    require(!claimed_, "kew::spsc_ring: a push while a claim is open; commit or drop the claim first\n");
     const Index position = pushed_.load(relaxed);
     n = min(n, room(position, n));
     if (n == 0) return 0;
+    if constexpr (Way == publication::by_slot)
+      if (push_slots_ != nullptr) {
+        unfinished built(
+            [&](std::size_t i) { return std::addressof(numbered_at(positions_.next(position, i)).value); });
+        built.build(first, n);
+        built.keep();
+        // From the last to the first, which the consumer waits for: so they appear together.
+        for (std::size_t i = n; i-- > 0;) {
+          numbered& slot = numbered_at(positions_.next(position, i));
+          slot.number.store(positions_.next(position, i + 1), release);  // Edge "element": as in try_emplace.
+        }
+        count(positions_.next(position, n));
+        return n;
+      }
     const auto [ahead, wrapped] = spans(position, n);
     unfinished built([slot = ahead.data()](std::size_t i) { return slot + i; });
     built.build(first, ahead.size(), !wrapped.empty());
@@ -131,10 +162,13 @@ class basic_spsc_ring {
   /// at the front. Wait-free.
   result<T> try_pop() noexcept(std::is_nothrow_move_constructible_v<T>) {
     const solo::turn turn(consuming_, one_consumer);
+    require(!peeked_, "kew::spsc_ring: a pop while a peek is open; release or drop the peek first\n");
     const Index position = popped_.load(relaxed);
-    if (!find_item(position)) return status::empty;
-    const front_release released{*this, at(position), positions_.next(position)};
-    return result<T>(std::in_place, std::move(*released.front));
+    const Index next = positions_.next(position);
+    T* const front = find_element(position, next);
+    if (front == nullptr) return status::empty;
+    const front_release released{*this, front, next};
+    return result<T>(std::in_place, std::move(*front));
   }
   /// The same, by assignment to `out`.
   status try_pop(T& out) noexcept(std::is_nothrow_move_assignable_v<T>) {
@@ -145,10 +179,13 @@ class basic_spsc_ring {
   template <class F>
   status try_consume(F&& f) noexcept(std::is_nothrow_invocable_v<F, T&>) {
     const solo::turn turn(consuming_, one_consumer);
+    require(!peeked_, "kew::spsc_ring: a pop while a peek is open; release or drop the peek first\n");
     const Index position = popped_.load(relaxed);
-    if (!find_item(position)) return status::empty;
-    const front_release released{*this, at(position), positions_.next(position)};
-    std::forward<F>(f)(*released.front);
+    const Index next = positions_.next(position);
+    T* const front = find_element(position, next);
+    if (front == nullptr) return status::empty;
+    const front_release released{*this, front, next};
+    std::forward<F>(f)(*front);
     return status::success;
   }
 
@@ -157,18 +194,29 @@ class basic_spsc_ring {
   template <class Out>
   std::size_t try_pop_n(Out out, std::size_t n) {
     const solo::turn turn(consuming_, one_consumer);
+    require(!peeked_, "kew::spsc_ring: a pop while a peek is open; release or drop the peek first\n");
     const Index position = popped_.load(relaxed);
-    n = min(n, items(position, n));
-    const auto [ahead, wrapped] = spans(position, n);
     batch_release released{*this, position};
-    for (const std::span<T> part : {ahead, wrapped})
-      for (T& value : part) {
-        const destroyed_on_exit<T> gone{value};
-        ++released.count;
-        *out = std::move(value);
-        ++out;
+    const auto hand_out = [&](T& value) {
+      const destroyed_on_exit<T> gone{value};
+      ++released.count;
+      *out = std::move(value);
+      ++out;
+    };
+    if constexpr (Way == publication::by_slot)
+      if (!counted_) {
+        for (Index next = position; released.count < n;) {
+          const Index here = std::exchange(next, positions_.next(next));
+          T* const element = find_element(here, next);
+          if (element == nullptr) break;
+          hand_out(*element);
+        }
+        return released.count;
       }
-    return n;
+    const auto [ahead, wrapped] = spans(position, min(n, elements(position, n)));
+    for (const std::span<T> part : {ahead, wrapped})
+      for (T& value : part) hand_out(value);
+    return released.count;
   }
 
   /// The producer's: up to `n` free slots to be written in place. Nothing is in the ring before commit(). No other push
@@ -179,27 +227,50 @@ class basic_spsc_ring {
         "kew: try_claim hands out raw slots, so the element type must be trivially default constructible; use "
         "try_emplace or try_push_n for this one");
     const solo::turn turn(producing_, one_producer);
+    require(!claimed_, "kew::spsc_ring: try_claim while a claim is open; commit or drop the claim first\n");
     const Index position = pushed_.load(relaxed);
-    return write_claim(*this, spans(position, min(n, room(position, n))));
+    n = min(n, room(position, n));
+    if (n > 0) publish_by_count_from(position);
+    claimed_ = n > 0;
+    return write_claim(*this, spans(position, n));
   }
 
   /// The consumer's: up to `n` of the oldest elements, to be read in place. All of them stay until release(). No other
-  /// pop may come between.
+  /// pop may come between. (Elements in numbered slots are moved into the array first.)
   read_claim try_peek(std::size_t n) noexcept {
     const solo::turn turn(consuming_, one_consumer);
+    require(!peeked_, "kew::spsc_ring: try_peek while a peek is open; release or drop the peek first\n");
     const Index position = popped_.load(relaxed);
-    return read_claim(*this, spans(position, min(n, items(position, n))));
+    n = min(n, elements(position, n));
+    peeked_ = n > 0;
+    return read_claim(*this, spans(position, n));
   }
 
   /// How many elements fit. Any thread.
   std::size_t capacity() const noexcept { return slots_.size(); }
 
   /// How many elements are inside, as far as another thread can know: from 0 to the capacity, always, and exact where
-  /// nobody pushes or pops at the same time. Any thread.
+  /// nobody pushes or pops at the same time. Any thread. The consumer's next pops find what the consumer counts here.
   std::size_t size_approx() const noexcept {
-    const Index pushed = pushed_.load(relaxed);  // relaxed: positions_.distance copes with any two values
-    return positions_.distance(popped_.load(relaxed), pushed);
+    const Index pushed = pushed_.load(acquire);                 // Edge "size": what is counted can be found.
+    return positions_.distance(popped_.load(relaxed), pushed);  // relaxed: distance() copes with any two values
   }
+
+ protected:
+  /// For tests of positions that overflow; `room` is what the other constructors take.
+  template <class... A>
+  explicit basic_spsc_ring(before_overflow start, const A&... room)
+      : slots_(room...),
+        positions_(slots_.size()),
+        numbered_(
+            slots_.size(),
+            [this, start](std::size_t i) { return a_lap_before(positions_.next(positions_.before(start), i + 1)); },
+            room...),
+        pushed_(positions_.before(start)),
+        push_limit_(positions_.before(start) + positions_.lap()),
+        popped_(positions_.before(start)),
+        pop_limit_(positions_.before(start)),
+        empty_at_(positions_.before(start)) {}
 
  private:
   /// Releases the front element on the way out, whichever way that is.
@@ -225,7 +296,7 @@ class basic_spsc_ring {
   };
 
   T* at(Index position) noexcept { return slots_.data() + positions_.index(position); }
-  std::uintptr_t address_of(Index position) noexcept { return reinterpret_cast<std::uintptr_t>(at(position)); }
+  numbered& numbered_at(Index position) noexcept { return numbered_.data()[positions_.index(position)]; }
 
   slot_spans<T> spans(Index position, std::size_t n) noexcept {
     const std::size_t to_end = capacity() - positions_.index(position);
@@ -233,58 +304,131 @@ class basic_spsc_ring {
     return {{at(position), to_end}, {slots_.data(), n - to_end}};
   }
 
+  // ---- The producer's ----
+
   void publish(Index position) noexcept {
-    pushed_.store(position, release);  // Edge "item": hands the slots up to here, filled, to the consumer.
+    pushed_.store(position, release);  // Edge "element": hands the slots up to here, filled, to the consumer.
+  }
+  /// After the number in the slot, which is what publishes.
+  void count(Index position) noexcept {
+    pushed_.store(position, release);  // Edge "size": whatever counts this element can find it.
   }
   void give_back(Index position) noexcept {
     popped_.store(position, release);  // Edge "slot": hands the slots up to here, empty, to the producer.
   }
 
   /// Whether the slot at `position` is free.
-  bool find_room(Index position) noexcept {
+  template <class Slot>
+  bool find_room(Index position, Slot* slot, std::size_t lookahead) noexcept {
     const auto known = static_cast<Index>(push_limit_ - position);
     // Stores wait in line for their cache lines. Those of a stream would wait for one after the other; so the lines are
     // asked for in time, but not before the consumer has done with them.
-    if (known > lookahead / sizeof(T)) [[likely]] {
-      prefetch_for_writing(address_of(position) + lookahead);
+    if (known > lookahead / sizeof(Slot)) [[likely]] {
+      prefetch_for_writing(reinterpret_cast<std::uintptr_t>(slot) + lookahead);
       return true;
     }
     return known > 0 || refresh_push_limit() != position;
   }
-  /// Whether the slot at `position` is filled.
-  bool find_item(Index position) noexcept {
-    const auto known = static_cast<Index>(pop_limit_ - position);
-    // Nor does a load wait for its line where it was asked for in time, whatever the caller does between two of them.
-    if (known > lookahead / sizeof(T)) [[likely]] {
-      prefetch_for_reading(address_of(position) + lookahead);
-      return true;
-    }
-    return known > 0 || refresh_pop_limit() != position;
-  }
-
-  Index refresh_push_limit() noexcept {
-    push_pace_.stand_back();
-    // Edge "slot": takes the slots that the consumer has emptied. They can be filled until a lap after its position.
-    const auto limit = static_cast<Index>(popped_.load(acquire) + positions_.lap());
-    push_pace_.found(static_cast<Index>(limit - push_limit_));
-    return push_limit_ = limit;
-  }
-  Index refresh_pop_limit() noexcept {
-    pop_pace_.stand_back();
-    const Index limit = pushed_.load(acquire);  // Edge "item": takes the slots that the producer has filled.
-    pop_pace_.found(static_cast<Index>(limit - pop_limit_));
-    return pop_limit_ = limit;
-  }
-
   /// How many slots are free; the consumer is asked only where `wanted` are not known to be.
   std::size_t room(Index position, std::size_t wanted) noexcept {
     const std::size_t known = positions_.distance(position, push_limit_);
     return known >= wanted ? known : positions_.distance(position, refresh_push_limit());
   }
-  /// How many elements there are; the producer is asked only where `wanted` are not known to be.
-  std::size_t items(Index position, std::size_t wanted) noexcept {
+  Index refresh_push_limit() noexcept {
+    // Edge "slot": takes the slots that the consumer has emptied. They can be filled until a lap after its position.
+    return push_limit_ = static_cast<Index>(popped_.load(acquire) + positions_.lap());
+  }
+
+  // What the number of the slot at `position` says: position.next, that the element of this position is in it; a lap
+  // less, that it is not there yet; this, that it is never going to be, nor any later one.
+  Index a_lap_before(Index position) const noexcept { return static_cast<Index>(position - positions_.lap()); }
+  Index counted_from(Index position) const noexcept { return static_cast<Index>(position + 2 * positions_.lap()); }
+
+  /// For good. There is room at `position`, so that the consumer does not need its slot any more.
+  void publish_by_count_from(Index position) noexcept {
+    if constexpr (Way == publication::by_slot)
+      if (push_slots_ != nullptr) {
+        push_slots_ = nullptr;
+        // Edge "way": all before `position` is counted already.
+        numbered_at(position).number.store(counted_from(position), release);
+      }
+  }
+
+  // ---- The consumer's ----
+
+  /// The element at `position`, after which comes `next`; or nothing.
+  T* find_element(Index position, Index next) noexcept {
+    if constexpr (Way == publication::by_slot) {
+      numbered* const slots = pop_slots_;
+      if (slots == nullptr) [[unlikely]]
+        return find_moved(position, next);
+      numbered& slot = slots[positions_.index(position)];
+      const Index number = slot.number.load(acquire);  // Edge "element", edge "way": takes what the number speaks of.
+      if (number != next) return catch_up(position, number);
+      // Nor does a load wait for its line where it was asked for in time; but not a consumer's that has just caught up
+      // with the producer, whose lines these still are.
+      if (static_cast<Index>(position - empty_at_) > tuning::lookahead_by_slot / sizeof(slot)) [[likely]]
+        prefetch_for_reading(reinterpret_cast<std::uintptr_t>(&slot) + tuning::lookahead_by_slot);
+      return std::addressof(slot.value);
+    } else {
+      return find_in_array(position);
+    }
+  }
+  /// There is no element in the numbered slot.
+  [[gnu::noinline]] T* catch_up(Index position, Index number) noexcept {
+    empty_at_ = position;
+    if (number != counted_from(position)) return nullptr;
+    pop_slots_ = nullptr;
+    counted_ = true;
+    pop_limit_ = position;
+    return find_in_array(position);
+  }
+  /// Finds what a peek has moved into the array, and what comes after it.
+  [[gnu::noinline]] T* find_moved(Index position, Index next) noexcept {
+    if (counted_ || position != pop_limit_) return find_in_array(position);
+    pop_slots_ = numbered_.data();
+    return find_element(position, next);
+  }
+  T* find_in_array(Index position) noexcept {
+    const auto known = static_cast<Index>(pop_limit_ - position);
+    if (known > tuning::lookahead_by_count / sizeof(T)) [[likely]] {
+      prefetch_for_reading(reinterpret_cast<std::uintptr_t>(at(position)) + tuning::lookahead_by_count);
+      return at(position);
+    }
+    return known > 0 || refresh_pop_limit() != position ? at(position) : nullptr;
+  }
+
+  /// How many elements there are in the array; the producer is asked only where `wanted` are not known to be.
+  std::size_t elements(Index position, std::size_t wanted) noexcept {
+    if constexpr (Way == publication::by_slot)
+      if (!counted_) return move_to_array(position, wanted);
+    return counted_elements(position, wanted);
+  }
+  std::size_t counted_elements(Index position, std::size_t wanted) noexcept {
     const std::size_t known = positions_.distance(position, pop_limit_);
     return known >= wanted ? known : positions_.distance(position, refresh_pop_limit());
+  }
+  std::size_t move_to_array(Index position, std::size_t wanted) noexcept {
+    if (pop_slots_ != nullptr) pop_limit_ = position;
+    pop_slots_ = nullptr;
+    std::size_t moved = positions_.distance(position, pop_limit_);
+    for (; moved < min(wanted, capacity()); ++moved) {
+      numbered& slot = numbered_at(pop_limit_);
+      const Index number = slot.number.load(acquire);  // Edge "element", edge "way": as in find_element.
+      if (number == counted_from(pop_limit_)) {
+        counted_ = true;
+        return counted_elements(position, wanted);
+      }
+      const Index next = positions_.next(pop_limit_);
+      if (number != next) break;
+      const destroyed_on_exit<T> gone{slot.value};
+      std::construct_at(at(pop_limit_), std::move(slot.value));
+      pop_limit_ = next;
+    }
+    return moved;
+  }
+  Index refresh_pop_limit() noexcept {
+    return pop_limit_ = pushed_.load(acquire);  // Edge "element": takes the slots that the producer has filled.
   }
 
   static constexpr const char* one_producer =
@@ -292,35 +436,34 @@ class basic_spsc_ring {
   static constexpr const char* one_consumer =
       "kew::spsc_ring: a second thread pops while a pop is under way; this ring allows one consumer\n";
 
-  static constexpr std::size_t lookahead = 8 * cache_line;  // in bytes; measured
-
-  // Measured. In a small ring the other side would come to its end and wait.
-  static constexpr unsigned few = 256;
-  static constexpr unsigned worth_it = 12;
-  static constexpr unsigned most_pauses(std::size_t capacity) noexcept {
-    return static_cast<unsigned>(max<std::size_t>(16, min<std::size_t>(128, capacity / 64)));
-  }
-
   slots<T, Capacity, Allocator, most> slots_;
   positions<Index, 0> positions_;
-  // popped_ ≤ pop_limit_ ≤ pushed_ ≤ push_limit_ ≤ popped_ + lap, each on a line of its own: the other side reads
-  // the positions, and nobody but their owner the limits.
+  [[no_unique_address]] numbered_slots<Way, T, Capacity, Allocator, Index, most> numbered_;
+  // popped_ ≤ pushed_ ≤ push_limit_ ≤ popped_ + lap, and popped_ ≤ pop_limit_ ≤ pushed_ where the consumer goes by the
+  // array: each on a line of its own, because the other side reads the positions, and nobody but their owner the
+  // limits.
   alignas(cache_line) atomic<Index> pushed_;
   alignas(cache_line) Index push_limit_;
-  pace push_pace_{few, most_pauses(capacity()), worth_it};
+  numbered* push_slots_ = numbered_.data();  // the next element goes into one of these; null: into the array
+  bool claimed_ =
+      false;  // a claim is open; kept also where nothing is checked, as another unit of the program may check
   [[no_unique_address]] solo producing_;
   alignas(cache_line) atomic<Index> popped_;
-  alignas(cache_line) Index pop_limit_;
-  pace pop_pace_{few, most_pauses(capacity()), worth_it};
+  alignas(cache_line) Index pop_limit_;          // up to here the array is known to be filled
+  Index empty_at_;                               // where the consumer last caught up with the producer
+  numbered* pop_slots_ = numbered_.data();       // the next element is looked for in one of these; null: in the array
+  bool counted_ = Way == publication::by_count;  // all that the array does not have yet will be counted
+  bool peeked_ = false;                          // as claimed_
   [[no_unique_address]] solo consuming_;
 };
 
 /// Slots that the producer fills in place. Dropped without commit(), it publishes nothing.
-template <class T, std::size_t Capacity, class Allocator, class Index>
-class [[nodiscard]] basic_spsc_ring<T, Capacity, Allocator, Index>::write_claim {
+template <class T, std::size_t Capacity, class Allocator, class Index, publication Way>
+class [[nodiscard]] basic_spsc_ring<T, Capacity, Allocator, Index, Way>::write_claim {
  public:
   write_claim(const write_claim&) = delete;
   write_claim& operator=(const write_claim&) = delete;
+  ~write_claim() { close(); }
 
   /// The slots, in order, up to where they wrap round the ring's end.
   std::span<T> first() const noexcept { return spans_.first; }
@@ -331,24 +474,33 @@ class [[nodiscard]] basic_spsc_ring<T, Capacity, Allocator, Index>::write_claim 
 
   /// Publishes the first `k` slots, `k` ≤ size(). Once.
   void commit(std::size_t k) noexcept {
-    ring_.publish(ring_.positions_.next(ring_.pushed_.load(relaxed), k));
-    spans_ = {};
+    require(ring_ != nullptr, "kew::spsc_ring: commit for the second time; a claim is committed once\n");
+    require(k <= size(), "kew::spsc_ring: commit beyond the claim; at most its size() slots can be committed\n");
+    ring_->publish(ring_->positions_.next(ring_->pushed_.load(relaxed), k));
+    close();
   }
 
  private:
   friend basic_spsc_ring;
-  write_claim(basic_spsc_ring& ring, slot_spans<T> spans) noexcept : ring_(ring), spans_(spans) {}
+  write_claim(basic_spsc_ring& ring, slot_spans<T> spans) noexcept : ring_(&ring), spans_(spans) {}
 
-  basic_spsc_ring& ring_;
+  void close() noexcept {
+    if (size() > 0) ring_->claimed_ = false;
+    ring_ = nullptr;
+    spans_ = {};
+  }
+
+  basic_spsc_ring* ring_;
   slot_spans<T> spans_;
 };
 
 /// Elements that the consumer reads in place. Dropped without release(), it leaves them all.
-template <class T, std::size_t Capacity, class Allocator, class Index>
-class [[nodiscard]] basic_spsc_ring<T, Capacity, Allocator, Index>::read_claim {
+template <class T, std::size_t Capacity, class Allocator, class Index, publication Way>
+class [[nodiscard]] basic_spsc_ring<T, Capacity, Allocator, Index, Way>::read_claim {
  public:
   read_claim(const read_claim&) = delete;
   read_claim& operator=(const read_claim&) = delete;
+  ~read_claim() { close(); }
 
   /// The elements, in order, up to where they wrap round the ring's end.
   std::span<T> first() const noexcept { return spans_.first; }
@@ -359,19 +511,27 @@ class [[nodiscard]] basic_spsc_ring<T, Capacity, Allocator, Index>::read_claim {
 
   /// The first `k` elements are gone, `k` ≤ size(). Once.
   void release(std::size_t k) noexcept {
-    const Index position = ring_.popped_.load(relaxed);
-    const auto [ahead, wrapped] = ring_.spans(position, k);
+    require(ring_ != nullptr, "kew::spsc_ring: release for the second time; a peek is released once\n");
+    require(k <= size(), "kew::spsc_ring: release of more than was peeked; at most size() elements can be released\n");
+    const Index position = ring_->popped_.load(relaxed);
+    const auto [ahead, wrapped] = ring_->spans(position, k);
     std::destroy(ahead.begin(), ahead.end());
     std::destroy(wrapped.begin(), wrapped.end());
-    ring_.give_back(ring_.positions_.next(position, k));
-    spans_ = {};
+    ring_->give_back(ring_->positions_.next(position, k));
+    close();
   }
 
  private:
   friend basic_spsc_ring;
-  read_claim(basic_spsc_ring& ring, slot_spans<T> spans) noexcept : ring_(ring), spans_(spans) {}
+  read_claim(basic_spsc_ring& ring, slot_spans<T> spans) noexcept : ring_(&ring), spans_(spans) {}
 
-  basic_spsc_ring& ring_;
+  void close() noexcept {
+    if (size() > 0) ring_->peeked_ = false;
+    ring_ = nullptr;
+    spans_ = {};
+  }
+
+  basic_spsc_ring* ring_;
   slot_spans<T> spans_;
 };
 

@@ -42,6 +42,70 @@ void pop_twice_at_once() {
   static_cast<void>(ring.try_consume([&](busy_message&) { in_another_thread([&] { static_cast<void>(ring.try_consume(ignore)); }); }));
 }
 
+// What try_claim and try_peek hand out, one way wrong each.
+void commit_too_many() {
+  kew::spsc_ring<int> ring(4);
+  ring.try_claim(3).commit(4);
+}
+void commit_twice() {
+  kew::spsc_ring<int> ring(4);
+  auto claim = ring.try_claim(3);
+  claim.commit(1);
+  claim.commit(1);
+}
+void push_beside_a_claim() {
+  kew::spsc_ring<int> ring(4);
+  const auto claim = ring.try_claim(3);
+  static_cast<void>(ring.try_push(1));
+}
+void push_batch_beside_a_claim() {
+  kew::spsc_ring<int> ring(4);
+  const auto claim = ring.try_claim(3);
+  const int numbers[] = {1, 2};
+  static_cast<void>(ring.try_push_n(numbers, 2));
+}
+void claim_beside_a_claim() {
+  kew::spsc_ring<int> ring(4);
+  const auto claim = ring.try_claim(3);
+  static_cast<void>(ring.try_claim(1));
+}
+kew::spsc_ring<int>& two_inside(kew::spsc_ring<int>& ring) {
+  const int numbers[] = {1, 2};
+  static_cast<void>(ring.try_push_n(numbers, 2));
+  return ring;
+}
+void release_too_many() {
+  kew::spsc_ring<int> ring(4);
+  two_inside(ring).try_peek(1).release(2);
+}
+void release_twice() {
+  kew::spsc_ring<int> ring(4);
+  auto peek = two_inside(ring).try_peek(2);
+  peek.release(1);
+  peek.release(1);
+}
+void pop_beside_a_peek() {
+  kew::spsc_ring<int> ring(4);
+  const auto peek = two_inside(ring).try_peek(1);
+  static_cast<void>(ring.try_pop());
+}
+void pop_batch_beside_a_peek() {
+  kew::spsc_ring<int> ring(4);
+  const auto peek = two_inside(ring).try_peek(1);
+  int numbers[2] = {};
+  static_cast<void>(ring.try_pop_n(numbers, 2));
+}
+void consume_beside_a_peek() {
+  kew::spsc_ring<int> ring(4);
+  const auto peek = two_inside(ring).try_peek(1);
+  static_cast<void>(ring.try_consume([](int&) {}));
+}
+void peek_beside_a_peek() {
+  kew::spsc_ring<int> ring(4);
+  const auto peek = two_inside(ring).try_peek(1);
+  static_cast<void>(ring.try_peek(1));
+}
+
 int look_into_an_empty_result() {
   kew::spsc_ring<int> ring(1);
   return *ring.try_pop();
@@ -84,6 +148,17 @@ int main(int, char** argv) {
   if (std::strcmp(argv[1], "spsc_push") == 0) push_twice_at_once<kew::spsc_ring<busy_message>>();
   if (std::strcmp(argv[1], "spsc_pop") == 0) pop_twice_at_once<kew::spsc_ring<busy_message>>();
   if (std::strcmp(argv[1], "spmc_push") == 0) push_twice_at_once<kew::spmc_ring<busy_message>>();
+  if (std::strcmp(argv[1], "commit_too_many") == 0) commit_too_many();
+  if (std::strcmp(argv[1], "commit_twice") == 0) commit_twice();
+  if (std::strcmp(argv[1], "push_beside_a_claim") == 0) push_beside_a_claim();
+  if (std::strcmp(argv[1], "push_batch_beside_a_claim") == 0) push_batch_beside_a_claim();
+  if (std::strcmp(argv[1], "claim_beside_a_claim") == 0) claim_beside_a_claim();
+  if (std::strcmp(argv[1], "release_too_many") == 0) release_too_many();
+  if (std::strcmp(argv[1], "release_twice") == 0) release_twice();
+  if (std::strcmp(argv[1], "pop_beside_a_peek") == 0) pop_beside_a_peek();
+  if (std::strcmp(argv[1], "pop_batch_beside_a_peek") == 0) pop_batch_beside_a_peek();
+  if (std::strcmp(argv[1], "consume_beside_a_peek") == 0) consume_beside_a_peek();
+  if (std::strcmp(argv[1], "peek_beside_a_peek") == 0) peek_beside_a_peek();
   if (std::strcmp(argv[1], "empty_result") == 0) return look_into_an_empty_result();
   if (std::strcmp(argv[1], "destroyed_queue") == 0) destroy_under_a_waiter();
   if (std::strcmp(argv[1], "push_inside_consume") == 0) wait_for_room_inside_consume();

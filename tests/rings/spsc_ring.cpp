@@ -14,8 +14,10 @@ namespace {
 static_assert(type_is_as_promised<kew::spsc_ring<int>, kew::spsc_ring<int, 4>, kew::spsc_ring<std::string>>());
 static_assert(!kew::many_producers<kew::spsc_ring<int>> && !kew::many_consumers<kew::spsc_ring<int>>);
 
-template <class T, class Index>
-using narrow = kew::detail::basic_spsc_ring<T, kew::dynamic_capacity, std::allocator<T>, Index>;
+using kew::detail::publication;
+
+template <class T, class Index, publication Way = kew::detail::publication_of<T>>
+using narrow = kew::detail::basic_spsc_ring<T, kew::dynamic_capacity, std::allocator<T>, Index, Way>;
 
 template <std::size_t Capacity>
 using fixed = whole<kew::spsc_ring<int, Capacity>, Capacity>;
@@ -23,6 +25,7 @@ using fixed_capacities = std::tuple<fixed<1>, fixed<2>, fixed<5>, fixed<7>, fixe
 
 // A position keeps two bits for laps beside the slot's number.
 using overflowing = std::tuple<near_overflow<narrow<int, std::uint8_t>, 1, 64>, near_overflow<narrow<int, std::uint8_t>, 2, 64>,
+                               near_overflow<narrow<int, std::uint8_t, publication::by_count>, 1, 64>,
                                near_overflow<narrow<throwing, std::uint8_t>, 1, 64>,
                                near_overflow<narrow<int, std::uint16_t>, 2, 16384>,
                                near_overflow<narrow<std::string, std::uint16_t>, 1, 16384>,
@@ -231,8 +234,10 @@ TEST_CASE("spsc_ring delivers every element once and in order", "[spsc_ring][str
 TEST_CASE("spsc_ring delivers every element once while its counters overflow", "[spsc_ring][stress]") {
   // Nothing compares a count with an old one of its own side, so that even 8 bits are enough here.
   for (const std::size_t capacity : sizes{1, 3, 8, 50, 64}) {
-    narrow<std::uint64_t, std::uint8_t> ring(kew::detail::before_overflow{1}, capacity, std::allocator<std::uint64_t>());
-    stress(ring, 1, 1, scaled(10'000), run_seed());
+    near_overflow<narrow<std::uint64_t, std::uint8_t>, 1, 64> by_slot(capacity);
+    stress(by_slot.in(), 1, 1, scaled(10'000), run_seed());
+    near_overflow<narrow<std::uint64_t, std::uint8_t, publication::by_count>, 1, 64> by_count(capacity);
+    stress(by_count.in(), 1, 1, scaled(10'000), run_seed());
   }
 }
 

@@ -9,6 +9,15 @@
 
 namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
 
+/// Prints `rule` and aborts where checks are on and it does not hold.
+inline void require([[maybe_unused]] bool holds, [[maybe_unused]] const char* rule) noexcept {
+#if KEW_CHECKED
+  if (holds) return;
+  std::fputs(rule, stderr);
+  std::abort();
+#endif
+}
+
 class solo {
  public:
   /// A call on that side. `rule` is printed before the program is aborted.

@@ -1,0 +1,42 @@
+// A machine below kew (KEW_SYNC_HEADER) that counts how often a thread pauses, yields or naps. The rest of it is the
+// real one, except that its prefetches do nothing.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include <kew/config.hpp>
+
+namespace kew_test {
+inline long waits = 0;
+}
+
+namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
+
+template <class T>
+using atomic = std::atomic<T>;
+
+inline constexpr auto relaxed = std::memory_order_relaxed;
+inline constexpr auto acquire = std::memory_order_acquire;
+inline constexpr auto release = std::memory_order_release;
+inline constexpr auto acq_rel = std::memory_order_acq_rel;
+inline constexpr auto seq_cst = std::memory_order_seq_cst;
+
+template <class T>
+class hint {
+ public:
+  T get() const noexcept { return value_.load(relaxed); }
+  void set(T value) noexcept { value_.store(value, relaxed); }
+
+ private:
+  atomic<T> value_{};
+};
+
+inline void cpu_relax() noexcept { ++kew_test::waits; }
+inline void yield() noexcept { ++kew_test::waits; }
+inline void nap(unsigned = 0) noexcept { ++kew_test::waits; }
+inline void prefetch_for_reading(std::uintptr_t) noexcept {}
+inline void prefetch_for_writing(std::uintptr_t) noexcept {}
+
+}}}  // namespace kew::KEW_NAMESPACE::detail
