@@ -106,7 +106,12 @@ class metered_storage {
 
   /// As the ring's.
   /// @{
-  status try_push(const T& value) noexcept(std::is_nothrow_copy_constructible_v<T>) { return try_emplace(value); }
+  status try_push(const T& value) noexcept(std::is_nothrow_copy_constructible_v<T>)
+    requires std::is_copy_constructible_v<T>
+  { return try_emplace(value); }
+  status try_push(const T&)  // this element type cannot be copied: pass it on by std::move
+    requires(!std::is_copy_constructible_v<T>)
+  = delete;
   status try_push(T&& value) noexcept(std::is_nothrow_move_constructible_v<T>) { return try_emplace(std::move(value)); }
 
   template <class... A>
