@@ -108,7 +108,9 @@ class metered_storage {
   /// @{
   status try_push(const T& value) noexcept(std::is_nothrow_copy_constructible_v<T>)
     requires std::is_copy_constructible_v<T>
-  { return try_emplace(value); }
+  {
+    return try_emplace(value);
+  }
   status try_push(const T&)  // this element type cannot be copied: pass it on by std::move
     requires(!std::is_copy_constructible_v<T>)
   = delete;
@@ -268,7 +270,14 @@ class metered_ring<R, detail::no_ring, dynamic_capacity, std::allocator<R>> : pu
 
   /// As the ring's; what is not a success counts as refused, and has left its argument untouched.
   /// @{
-  status try_push(const T& value) noexcept(std::is_nothrow_copy_constructible_v<T>) { return try_emplace(value); }
+  status try_push(const T& value) noexcept(std::is_nothrow_copy_constructible_v<T>)
+    requires std::is_copy_constructible_v<T>
+  {
+    return try_emplace(value);
+  }
+  status try_push(const T&)  // this element type cannot be copied: pass it on by std::move
+    requires(!std::is_copy_constructible_v<T>)
+  = delete;
   status try_push(T&& value) noexcept(std::is_nothrow_move_constructible_v<T>) { return try_emplace(std::move(value)); }
 
   template <class... A>
