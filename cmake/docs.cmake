@@ -14,9 +14,9 @@ set(DOXYGEN_FILTER_PATTERNS "\"*.hpp=sed -f ${CMAKE_CURRENT_LIST_DIR}/headers.se
 # Of the details only those whose members are public in the rings and the handles.
 set(DOXYGEN_RECURSIVE NO)
 set(DOXYGEN_INLINE_INHERITED_MEMB YES)
-set(DOXYGEN_EXCLUDE_SYMBOLS kew::metered_ring::source kew::metered_ring::sink)
-foreach(name *_room *_shard *_side channel_state element_requirements first_handles flagged_positions second_marks
-    shards side_counter slot_ring::anybody slot_spans transient_wait)
+set(DOXYGEN_EXCLUDE_SYMBOLS kew::detail::stamped_ring::source kew::detail::stamped_ring::sink)
+foreach(name *_room *_side channel_state element_requirements first_handles flagged_positions named_ring rebound_ring stamped
+    side_counter slot_ring::anybody slot_spans transient_wait uncounted_ring)
   list(APPEND DOXYGEN_EXCLUDE_SYMBOLS kew::detail::${name})
 endforeach()
 
@@ -36,4 +36,5 @@ doxygen_add_docs(docs
   ${PROJECT_SOURCE_DIR}/README.md
   ${PROJECT_SOURCE_DIR}/examples/coming_from.md
   ${PROJECT_SOURCE_DIR}/include/kew
+  ${PROJECT_SOURCE_DIR}/include/kew/detail/meter/stamped_ring.hpp
   ${PROJECT_SOURCE_DIR}/include/kew/detail/ring/slot_ring.hpp)

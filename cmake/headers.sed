@@ -15,3 +15,5 @@ s/^}\(}*\)  \/\/ namespace kew::KEW_NAMESPACE/\1  \/\/ namespace kew/
   /^ private:/! s/.*//
 }
 s/^#define KEW_.*//
+# A class whose base is another one of its own name is taken for its own base.
+s/^class metered_ring : public metered_ring<.*> {/class metered_ring {/

@@ -21,7 +21,7 @@ namespace kew { inline namespace KEW_NAMESPACE {
 struct metrics {
   /// Of a time; the pNN are percentiles: 99 % of all took no longer than p99, 99.9 % no longer than p999.
   struct distribution {
-    using exact_nanoseconds = std::chrono::duration<double, std::nano>;
+    using exact_nanoseconds = std::chrono::duration<double, std::nano>;  ///< Whole ones up to 2^53.
 
     std::uint64_t count = 0;          ///< Of how many messages. It only grows.
     exact_nanoseconds sum{};          ///< Of all their times: not rounded below 2^53 ns. It only grows.

@@ -5,14 +5,13 @@
 //            faster). Where a thread should sleep until something comes: blocking_queue, channel.
 // Threads    try_push…, try_emplace, seal: any number at a time. try_pop…, try_consume: one at a time. capacity,
 //            size_approx, is_sealed: anyone.
-// Progress   no call waits for another thread: a push is repeated only where another producer has succeeded in the
-//            meantime, and a pop never. But a producer that is held up between taking its position and filling its
-//            slot makes pops answer `busy` when they come to that slot, and pushes a lap later; so the ring as a
-//            whole is not lock-free in the literature's sense. While an element is constructed by a constructor
-//            that may throw (try_emplace, try_push_n), other pushes answer `busy`; try_push never does that where
-//            T moves without throwing.
-//            In a stream in which one side has caught up with the other again and again, a call stands back for up to a
-//            few microseconds (detail/ring/pace.hpp).
+// Progress   no call waits for another thread, pauses on purpose, yields or naps: a push is repeated only where another
+//            producer has succeeded in the meantime, a pop never, and alone a call takes a bounded number of steps. But
+//            a producer that is held up between taking its position and filling its slot makes pops answer `busy` when
+//            they come to that slot, if a later push has finished; and pushes a lap later. So the ring as a whole is
+//            not lock-free in the literature's sense. While an element is constructed by a constructor that may throw
+//            (try_emplace, try_push_n), other pushes answer `busy`; try_push never does that where T moves without
+//            throwing.
 // Ordering   linearizable; FIFO. `full` and `empty` each held at an instant of their own call.
 // Source     D. Vyukov, "Bounded MPMC queue", 1024cores.net; see detail/ring/slot_ring.hpp for what is different here.
 #pragma once

@@ -6,12 +6,12 @@
 //            broadcast: each element goes to one consumer.
 // Threads    try_push…, try_emplace: one at a time. try_pop…, try_consume: any number at a time. capacity,
 //            size_approx: anyone.
-// Progress   no call waits for another thread: a push is never repeated, and a pop only where another consumer has
-//            succeeded in the meantime. But a consumer that is held up between taking its position and emptying its
-//            slot (or in the function given to try_consume) makes pushes answer `busy` when they come round to that
-//            slot; so the ring as a whole is not lock-free in the literature's sense.
-//            In a stream in which one side has caught up with the other again and again, a call stands back for up to a
-//            few microseconds (detail/ring/pace.hpp).
+// Progress   no call waits for another thread, pauses on purpose, yields or naps: a push is never repeated, a pop only
+// where
+//            another consumer has succeeded in the meantime, and alone a call takes a bounded number of steps. But a
+//            consumer that is held up between taking its position and emptying its slot (or in the function given to
+//            try_consume) makes pushes answer `busy` when they come round to that slot, if a later pop has finished; so
+//            the ring as a whole is not lock-free in the literature's sense.
 // Ordering   linearizable; FIFO. `full` and `empty` each held at an instant of their own call.
 // Source     D. Vyukov, "Bounded MPMC queue", 1024cores.net; see detail/ring/slot_ring.hpp for what is different here.
 #pragma once

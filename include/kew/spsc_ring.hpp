@@ -75,7 +75,10 @@ class basic_spsc_ring {
   basic_spsc_ring()
     requires(Capacity != dynamic_capacity)
       : basic_spsc_ring(before_overflow{0}) {}
-  explicit basic_spsc_ring(std::size_t)  // the type fixes the capacity: construct the ring without an argument
+  basic_spsc_ring()  // this ring needs a capacity: as an argument, or in its type
+    requires(Capacity == dynamic_capacity)
+  = delete;
+  explicit basic_spsc_ring(std::size_t)  // this ring's capacity stands in its type: give no argument
     requires(Capacity != dynamic_capacity)
   = delete;
 
@@ -97,7 +100,12 @@ class basic_spsc_ring {
 
   /// The producer's: success, or full, and then `value` is untouched. If T's constructor throws, the ring is as it was.
   /// Wait-free.
-  status try_push(const T& value) noexcept(std::is_nothrow_copy_constructible_v<T>) { return try_emplace(value); }
+  status try_push(const T& value) noexcept(std::is_nothrow_copy_constructible_v<T>)
+    requires std::is_copy_constructible_v<T>
+  { return try_emplace(value); }
+  status try_push(const T&)  // this element type cannot be copied: pass it on by std::move
+    requires(!std::is_copy_constructible_v<T>)
+  = delete;
   /// The same, and moves `value` in.
   status try_push(T&& value) noexcept(std::is_nothrow_move_constructible_v<T>) { return try_emplace(std::move(value)); }
 

@@ -1,13 +1,13 @@
 // How a thread waits in a blocking_queue or a channel: the last template parameter of both.
 //
-//   spin_wait       polls without pause. Shortest delay; burns a core; only where each thread has its own.
-//   yield_wait      polls, and offers the core to others in between. Burns what nobody else wants.
+//   spin_wait       polls without pause. Shortest delay; uses a whole core; only where each thread has its own.
+//   yield_wait      polls, and offers the core to others in between. Uses what no other thread wants.
 //   park_wait       sleeps at once. No processor time while it waits; each wake-up costs the kernel's.
 //   adaptive_wait   polls for about ten microseconds, then sleeps. The default.
 //
 // A policy is made anew for each wait and asked after each fruitless poll. The choice does not change what
-// a queue guarantees. With spin_wait and yield_wait on both sides nobody ever has to be woken, so a queue
-// with one of them does not even look whether somebody sleeps.
+// a queue guarantees. With spin_wait and yield_wait no thread ever has to be woken, so a queue with one of
+// them does not even look for sleepers.
 #pragma once
 
 #include <concepts>
@@ -28,7 +28,7 @@ concept wait_policy = std::default_initializable<W> && requires(W wait) {
 
 /// Polls without pause: the shortest delay, for threads that have a core each.
 struct spin_wait {
-  static constexpr bool parks = false;  ///< Never sleeps, so nobody has to wake it.
+  static constexpr bool parks = false;  ///< Never sleeps, so no thread has to wake it.
   /// Always another poll, after the processor's pause instruction.
   bool poll_again() noexcept {
     detail::cpu_relax();
@@ -38,7 +38,7 @@ struct spin_wait {
 
 /// Polls, and offers the core to others in between: for threads that outnumber the cores and may not sleep.
 struct yield_wait {
-  static constexpr bool parks = false;  ///< Never sleeps, so nobody has to wake it.
+  static constexpr bool parks = false;  ///< Never sleeps, so no thread has to wake it.
   /// Always another poll, after other threads have had the core, if they wanted it.
   bool poll_again() noexcept {
     detail::yield();

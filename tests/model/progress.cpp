@@ -105,6 +105,60 @@ void a_producer_and_consumers() {
   finish(ring);
 }
 
+/// From any state that a stopped call can leave, a call that runs alone takes so many steps at most: the exchange of a
+/// weak one that fails for nothing included, and a walk over the whole ring where it marks those that it overtakes.
+constexpr int steps_alone = 16;
+
+template <class Call>
+void alone(Call call) {
+  if (explorer::crashed())
+    static_cast<void>(within(steps_alone, call));
+  else
+    static_cast<void>(call());
+}
+template <class Ring>
+void pushes_alone() {
+  Ring ring(2);
+  const auto push = [&ring] { return ring.try_push(probe(1)); };
+  const auto emplace = [&ring] { return ring.try_emplace(2); };
+  const auto pop = [&ring] { return ring.try_pop().status(); };
+  together(
+      [&] {
+        for (int i = 0; i < 2; ++i) static_cast<void>(emplace());
+        static_cast<void>(push());
+      },
+      [&] {
+        alone(push);
+        alone(pop);
+        alone(emplace);
+        alone(pop);
+        alone(pop);
+        alone(push);
+      });
+  finish(ring);
+}
+template <class Ring>
+void pops_alone() {
+  Ring ring(2);
+  const auto push = [&ring] { return ring.try_push(probe(1)); };
+  const auto emplace = [&ring] { return ring.try_emplace(2); };
+  const auto pop = [&ring] { return ring.try_pop().status(); };
+  for (int i = 0; i < 2; ++i) static_cast<void>(push());
+  together(
+      [&] {
+        for (int i = 0; i < 3; ++i) static_cast<void>(pop());
+      },
+      [&] {
+        alone(pop);
+        alone(push);
+        alone(emplace);
+        alone(pop);
+        alone(pop);
+        alone(push);
+      });
+  finish(ring);
+}
+
 template <class Ring>
 void pop_beside_a_stopped_push() {
   Ring ring(2);
@@ -121,6 +175,27 @@ void push_beside_a_stopped_pop() {
   together([&] { static_cast<void>(ring.try_pop()); },
            [&] {
              while (ring.try_push(probe(2)) == status::busy) kew::detail::cpu_relax();
+           });
+  finish(ring);
+}
+template <class Ring>
+void pop_beside_an_overtaken_push() {
+  Ring ring(3);
+  together([&] { static_cast<void>(ring.try_push(probe(1))); },
+           [&] {
+             static_cast<void>(ring.try_push(probe(2)));
+             while (ring.try_pop().status() == status::busy) kew::detail::cpu_relax();
+           });
+  finish(ring);
+}
+template <class Ring>
+void push_beside_an_overtaken_pop() {
+  Ring ring(2);
+  for (int i = 1; i <= 2; ++i) static_cast<void>(ring.try_push(probe(i)));
+  together([&] { static_cast<void>(ring.try_pop()); },
+           [&] {
+             static_cast<void>(ring.try_pop());
+             while (ring.try_push(probe(3)) == status::busy) kew::detail::cpu_relax();
            });
   finish(ring);
 }
@@ -288,12 +363,21 @@ constexpr statement statements[] = {
     {"spmc_ring: no call waits for a stopped consumer", promise::returns, a_producer_and_consumers<spmc>, 1},
     {"spmc_ring: no call waits for a stopped producer", promise::returns, a_producer_and_consumers<spmc>, 3},
 
-    {"mpsc_ring: a stopped push keeps pops busy", promise::can_wait_for_ever, pop_beside_a_stopped_push<mpsc>, 1},
-    {"mpmc_ring: a stopped push keeps pops busy", promise::can_wait_for_ever, pop_beside_a_stopped_push<mpmc>, 1},
+    {"mpsc_ring: a call that runs alone is bounded, wherever a producer has stopped", promise::returns, pushes_alone<mpsc>, 1},
+    {"mpmc_ring: a call that runs alone is bounded, wherever a producer has stopped", promise::returns, pushes_alone<mpmc>, 1},
+    {"mpmc_ring: a call that runs alone is bounded, wherever a consumer has stopped", promise::returns, pops_alone<mpmc>, 1},
+    {"spmc_ring: a call that runs alone is bounded, wherever a consumer has stopped", promise::returns, pops_alone<spmc>, 1},
+
+    {"mpsc_ring: a stopped push keeps nobody busy", promise::returns, pop_beside_a_stopped_push<mpsc>, 1},
+    {"mpmc_ring: a stopped push keeps nobody busy", promise::returns, pop_beside_a_stopped_push<mpmc>, 1},
     {"spmc_ring: a stopped push keeps nobody busy", promise::returns, pop_beside_a_stopped_push<spmc>, 1},
-    {"mpmc_ring: a stopped pop keeps pushes busy", promise::can_wait_for_ever, push_beside_a_stopped_pop<mpmc>, 1},
-    {"spmc_ring: a stopped pop keeps pushes busy", promise::can_wait_for_ever, push_beside_a_stopped_pop<spmc>, 1},
+    {"mpsc_ring: a stopped push keeps pops busy when a later one has finished", promise::can_wait_for_ever, pop_beside_an_overtaken_push<mpsc>, 1},
+    {"mpmc_ring: a stopped push keeps pops busy when a later one has finished", promise::can_wait_for_ever, pop_beside_an_overtaken_push<mpmc>, 1},
+    {"mpmc_ring: a stopped pop keeps nobody busy", promise::returns, push_beside_a_stopped_pop<mpmc>, 1},
+    {"spmc_ring: a stopped pop keeps nobody busy", promise::returns, push_beside_a_stopped_pop<spmc>, 1},
     {"mpsc_ring: a stopped pop keeps nobody busy", promise::returns, push_beside_a_stopped_pop<mpsc>, 1},
+    {"mpmc_ring: a stopped pop keeps pushes busy when a later one has finished", promise::can_wait_for_ever, push_beside_an_overtaken_pop<mpmc>, 1},
+    {"spmc_ring: a stopped pop keeps pushes busy when a later one has finished", promise::can_wait_for_ever, push_beside_an_overtaken_pop<spmc>, 1},
     {"mpsc_ring: a stopped push leaves room to others", promise::returns, push_beside_a_stopped_push<mpsc>, 1},
     {"mpmc_ring: a stopped push leaves room to others", promise::returns, push_beside_a_stopped_push<mpmc>, 1},
     {"mpsc_ring: a stopped push keeps pushes busy a lap later", promise::can_wait_for_ever, push_a_lap_after_a_stopped_push<mpsc>, 1},

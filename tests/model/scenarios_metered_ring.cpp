@@ -42,7 +42,8 @@ void threads() {
   ring.finish();
   const kew::metrics m = ring.queue().metrics();
   expect_sane(m);
-  expect(m.pushed == static_cast<std::uint64_t>(ring.log().successes(history::kind::push)), "each push that succeeded is counted once");
+  expect(m.pushed == static_cast<std::uint64_t>(ring.log().successes(history::kind::push)),
+         "each push that succeeded is counted once");
   expect(m.popped == m.pushed, "each pop is counted once");
   expect(m.time_in_queue.count <= m.popped, "no time is of a message that was not popped");
   expect(m.highest_length >= 1, "a push sees that something is inside");
@@ -54,9 +55,35 @@ void raise_the_longest_wait() {
   together([&] { kew::detail::raise_to(longest, 1); },
            [&] {
              kew::detail::raise_to(longest, 2);
-             expect(longest.load(kew::detail::relaxed) >= 2, "the longest wait does not fall");
+             expect(longest.load(kew::detail::relaxed) >= 2, "the longest wait is kept");
            });
   expect(longest.load(kew::detail::relaxed) == 2, "the longest wait is kept");
+}
+
+struct of_room {
+  static std::size_t capacity() { return 9; }
+  static std::size_t size_approx() { return 1; }
+};
+
+/// The timed messages of two threads that share their counts stand for themselves and for others, each once.
+void two_sharers_time() {
+  using meter = kew::detail::meter<kew::cardinality::many, kew::cardinality::one>;
+  meter watched;
+  const auto push = [&watched](std::uint64_t times) {
+    std::uint64_t weight = 0;
+    for (; times > 0; --times) {
+      meter::push call(watched);
+      weight += kew::detail::stamp::weight(call.next_stamp());
+      call.success(1, of_room{});
+    }
+    return weight;
+  };
+  const std::uint64_t aside = push(1);  // the thread that owns its counts
+  std::uint64_t first = 0;
+  std::uint64_t second = 0;
+  together([&] { first = push(3); }, [&] { second = push(3); });
+  expect(watched.metrics(of_room{}).pushed == 7, "each push is counted once");
+  expect(aside + first + second <= 7, "no message is in the figures twice");
 }
 
 template <class Ring>
@@ -70,7 +97,9 @@ struct adder {
   }
   template <owner Owner, int Capacity, int Inside, class... Thread>
   void add_with(const char* what) {
-    all.push_back({name + ": " + what, threads<Ring, Owner, Capacity, Inside, Thread...>, static_cast<int>(sizeof...(Thread)),
+    all.push_back({name + ": " + what,
+                   threads<Ring, Owner, Capacity, Inside, Thread...>,
+                   static_cast<int>(sizeof...(Thread)),
                    // Their executions are long, and every order in them is relaxed.
                    {.preemptions = 2, .stale_reads = 1, .surprises = 0}});
   }
@@ -99,12 +128,19 @@ std::vector<scenario> of_metered_ring() {
   // Only one thread of a side owns its counts, so where that is the one that looks on, the others share theirs.
   constexpr owner aside = owner::looks_on;
   mpsc.add<1, 0, does<push_move, push_move>, does<pop_value, pop_value>, does<push_move>>("an owner and a sharer push");
-  mpsc.add_with<aside, 1, 0, does<push_move, push_move>, does<pop_value, pop_value>, does<push_move>>("two sharers push");
+  mpsc.add_with<aside, 1, 0, does<push_move, push_move>, does<pop_value, pop_value>, does<push_move>>(
+      "two sharers push");
   spmc.add<1, 1, does<pop_value, pop_value>, does<push_move, push_move>, does<pop_value>>("an owner and a sharer pop");
-  spmc.add_with<aside, 1, 1, does<pop_value, pop_value>, does<push_move, push_move>, does<pop_value>>("two sharers pop");
+  spmc.add_with<aside, 1, 1, does<pop_value, pop_value>, does<push_move, push_move>, does<pop_value>>(
+      "two sharers pop");
   mpmc.add_with<aside, 2, 1, does<push_two>, does<pop_value, pop_value>, does<push_two>>("two sharers push batches");
-  mpmc.add_with<aside, 1, 0, does<push_move, pop_value>, does<read_metrics>, does<push_move, pop_value>>("two sharers, and a reader");
+  mpmc.add_with<aside, 1, 0, does<push_move, pop_value>, does<read_metrics>, does<push_move, pop_value>>(
+      "two sharers, and a reader");
   mpmc.add<1, 0, does<push_move, push_move>, does<pop_value, pop_value>, does<read_metrics>>("push, pop, and a reader");
+  all.push_back({"metered: two sharers time their messages",
+                 two_sharers_time,
+                 2,
+                 {.preemptions = 2, .stale_reads = 1, .surprises = 0}});
   all.push_back({"metered: two raise the longest wait", raise_the_longest_wait, 2});
   return all;
 }

@@ -122,6 +122,11 @@ void add_many_producers(std::vector<scenario>& all, const char* name) {
   to.template add<1, 0, does<emplace_in_vain, emplace>, does<emplace, push_move>, does<pop_value, pop_value>>("a constructor that throws among producers");
   to.template add<3, 2, does<push_two, push_two>, does<push_two, push_move>, does<pop_two, pop_two>>("batches of two producers");
   to.template add<2, 1, does<push_two, push_move>, does<emplace, push_two>, does<pop_value, pop_value, pop_value>>("batches among single pushes");
+  // A producer that has pushed must not be told `empty`, whatever those before it are doing.
+  to.template add<2, 0, does<push_move, push_move>, does<push_move, pop_value, push_move, pop_value>>("push, and push before pop");
+  to.template add<4, 1, does<push_move>, does<push_move>, does<push_move, pop_value, pop_value>>("push, push, and push before pop");
+  to.template add<4, 0, does<push_move>, does<push_move>, does<push_move, pop_value>>("push, push, and push before pop, from the first line");
+  to.template add<4, 0, does<push_two>, does<push_move>, does<push_move, pop_value>>("batch, push, and push before pop");
 }
 
 template <class Ring>
@@ -132,6 +137,10 @@ void add_many_consumers(std::vector<scenario>& all, const char* name) {
   to.template add<2, 2, does<pop_value, pop_value>, does<consume, consume>>("pop and pop");
   to.template add<3, 3, does<push_two, push_two>, does<pop_two, pop_two>, does<pop_two, pop_value>>("batches of two consumers");
   to.template add<2, 2, does<push_move, push_move>, does<pop_two, pop_two>, does<pop_two, consume>>("batches among single pops");
+  // A consumer that has popped must not be told `full`, whatever those before it are doing.
+  to.template add<2, 2, does<pop_value, pop_value>, does<pop_value, push_move, pop_value, push_move>>("pop, and pop before push");
+  to.template add<4, 4, does<pop_value>, does<pop_value, pop_value>, does<pop_value, push_move>>("pop, pop, and pop before push");
+  to.template add<4, 4, does<pop_two>, does<consume>, does<pop_value, push_move>>("batch, pop, and pop before push");
 }
 
 template <class Ring>
@@ -164,6 +173,12 @@ std::vector<scenario> of_slot_rings() {
   adder<ring<many, many>> to{all, "mpmc_ring"};
   to.add<1, 0, does<push_move, push_move>, does<push_move, push_move>, does<pop_value, pop_value>, does<pop_value, pop_value>>("two producers and two consumers, capacity 1");
   to.add<2, 1, does<push_move, push_copy>, does<emplace, push_move>, does<pop_value, consume>, does<pop_into, pop_value>>("two producers and two consumers, capacity 2");
+  // What a producer sees of the slot before its own must not be older than the push that is under way there.
+  all.push_back({"mpmc_ring: pop and push, and pop, push and pop",
+                 threads<ring<many, many>, precedence::happens_before, 2, 2, does<pop_value, push_move>,
+                         does<pop_value, push_move, pop_value>>,
+                 2,
+                 {.preemptions = 3, .stale_reads = 1, .surprises = 0}});
   adder<ring<many, many, std::uint64_t>> wide{all, "mpmc_ring of 64 bits"};
   wide.add<2, 1, does<push_move, push_two, push_move>, does<pop_value, pop_two, pop_into>>("push and pop");
   return all;

@@ -163,7 +163,7 @@ void machine::reschedule(reason why) {
     }
     candidate from[16];
     const int count = gather(why, from);
-    if (count > 0 && is_redundant(why)) {
+    if (count > 1 && is_redundant(why)) {
       is_cut_ = true;
       leave();
     }
@@ -225,8 +225,10 @@ void machine::begin(const site& where, operation what) {
   ++self.steps;
   learn(static_cast<std::uint64_t>(what));
   count_step(where);
-  // How a fence is made does not change while the kernel does not change its mind: to ask for it is no step of its own.
-  if (self.in_fence && what == operation::load && options_.fence != fences::refused) return;
+  // How a fence is made does not change while the kernel does not change its mind, so to ask for it is no step. Nor is a
+  // membarrier after a full fence: what others do in between, they may as well do before both.
+  const bool is_part = self.in_fence && (what == operation::load || what == operation::membarrier);
+  if (is_part && options_.fence != fences::refused) return;
   if (running_ > 1 || (options_.crash != 0 && running_ > 0)) reschedule(reason::step);
 }
 // ---- Waiting ----------------------------------------------------------------------------------------

@@ -58,12 +58,12 @@ inline constexpr std::size_t lookahead_by_count = 256;
 // ---- Metering --------------------------------------------------------------------------------------------------
 
 #if defined(KEW_MODEL)
-// So few that the figures fit into an execution, that every message is timed, and that two of three threads share.
+// So few that the figures fit into an execution, that most messages are timed, and that two of three threads share.
 inline constexpr int histogram_divisions_log2 = 0;
 inline constexpr int histogram_largest_log2 = 1;
 inline constexpr std::size_t owned_shards = 1;
 inline constexpr std::size_t shared_shards = 1;
-inline constexpr std::uint64_t timing_distance = 1;
+inline constexpr std::uint64_t timing_distance = 2;
 #else
 inline constexpr int histogram_divisions_log2 = 5;  // buckets in each power of two: a percentile is within 1/64
 inline constexpr int histogram_largest_log2 = 45;   // in nanoseconds: almost ten hours

@@ -19,8 +19,8 @@ class alignas(cache_line) side_counter {
 
   /// Moves on from `position`.
   bool claim(Index&, Index next) noexcept {
-    // A read-modify-write, though no other thread writes: a processor does not look ahead of one. With a store it did, and
-    // took each line that the other side was writing before that had got far: a stream made a third. relaxed: only
+    // A read-modify-write, though no other thread writes: a processor does not look ahead of one. With a store it did,
+    // and took each line that the other side was writing before that had got far: a stream made a third. relaxed: only
     // size_approx reads it, elements are handed over by their slots.
     word_.exchange(next, relaxed);
     return true;
@@ -36,8 +36,8 @@ class alignas(cache_line) side_counter<cardinality::many, Index> {
  public:
   explicit side_counter(Index start) noexcept : word_(start), finished_(start) {}
 
-  // Edge "turn": a thread that comes to a position knows that the one before has been taken, and in which state its slot
-  // then was. Edge "flag": what was done before the ring was sealed, or before a construction failed.
+  // Edge "turn": a thread that comes to a position knows that the one before has been taken, and in which state its
+  // slot then was. Edge "flag": what was done before the ring was sealed, or before a construction failed.
   Index position() const noexcept { return word_.load(acquire); }
   Index seen() const noexcept { return word_.load(acquire); }  // Edge "flag"
 

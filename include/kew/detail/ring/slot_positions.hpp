@@ -24,9 +24,9 @@ namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
 /// counter, which has all bits, has not moved on from there.
 using slot_state = std::uint8_t;
 
-/// A word is `lap … | held | sealed | group | place in the group`, and the flags are 0 in a position. So the slot is found
-/// without a division, whatever the capacity and however many slots make a group, and the same slot a lap later is
-/// another word: a full ring is told from an empty one without a spare slot. Laps wrap round.
+/// A word is `lap … | held | sealed | group | place in the group`, and the flags are 0 in a position. So the slot is
+/// found without a division, whatever the capacity and however many slots make a group, and the same slot a lap later
+/// is another word: a full ring is told from an empty one without a spare slot. Laps wrap round.
 template <class Index, std::size_t GroupSize>
 class slot_positions {
   static constexpr Index stride = static_cast<Index>(std::bit_ceil(GroupSize));
@@ -39,7 +39,8 @@ class slot_positions {
   static constexpr slot_state overtaken = 2;
 
   explicit constexpr slot_positions(std::size_t capacity) noexcept
-      : last_(index_of(capacity - 1)), mask_(static_cast<Index>(std::bit_ceil(last_ + std::size_t{1}) - 1)) {}
+      : last_(index_of(capacity - 1)),
+        mask_(static_cast<Index>(max(std::bit_ceil(last_ + std::size_t{1}), std::size_t{stride}) - 1)) {}
 
   constexpr std::size_t capacity() const noexcept { return ordinal(last_) + 1; }
 
@@ -61,9 +62,7 @@ class slot_positions {
     return static_cast<slot_state>(free_at(position) | filled);
   }
   /// … after that pop.
-  constexpr slot_state freed_at(Index position) const noexcept {
-    return free_at(static_cast<Index>(position + lap()));
-  }
+  constexpr slot_state freed_at(Index position) const noexcept { return free_at(static_cast<Index>(position + lap())); }
   /// … before that push, while it waits for the pop one lap before.
   constexpr slot_state full_at(Index position) const noexcept {
     return filled_at(static_cast<Index>(position - lap()));
@@ -89,8 +88,8 @@ class slot_positions {
   constexpr std::size_t distance(Index popped, Index pushed) const noexcept {
     const auto laps = static_cast<Index>(static_cast<Index>(pushed - index(pushed) - popped + index(popped)) >>
                                          std::countr_zero(lap()));
-    const auto size = static_cast<Index>(laps * static_cast<Index>(capacity()) + ordinal(index(pushed)) -
-                                         ordinal(index(popped)));
+    const auto size =
+        static_cast<Index>(laps * static_cast<Index>(capacity()) + ordinal(index(pushed)) - ordinal(index(popped)));
     return size <= capacity() ? static_cast<std::size_t>(size) : 0;
   }
 
@@ -113,8 +112,8 @@ class slot_positions {
 
  public:
   /// The largest capacity.
-  static constexpr std::size_t most =
-      stride <= most_indices ? most_indices / stride * GroupSize : most_indices;
+  static constexpr std::size_t most = most_indices / stride * GroupSize;
+  static_assert(most > 0, "an index counts the slots of a group at least");
 
  private:
   Index last_;

@@ -6,7 +6,8 @@
 // - The state names its lap and whether the slot is filled, instead of a running number, so that capacity 1 works and
 //   no capacity needs a division; and it is one byte, so that a line carries more slots (slot_group.hpp).
 //
-// - `full` and `empty` are facts, and yet no call reads the other side's counter, whose line would have to come across at
+// - `full` and `empty` are facts, and yet no call reads the other side's counter, whose line would have to come across
+// at
 //   each look. In the plain ring a consumer that finds its slot free cannot know whether a later push has finished
 //   before the one in this slot. Here that later push says so itself: before it finishes, it marks as overtaken each
 //   slot before its own in which another push is still under way. So:
@@ -20,7 +21,8 @@
 //   the middle of its own call: `busy`. Almost always the push before has finished, and the only cost of this is to
 //   see that: in the line of the own slot or, at the beginning of a line, beside the own side's counter.
 //
-// - The producers' counter carries two flags, `sealed` for closing and `held` for constructors that may throw. Pops look
+// - The producers' counter carries two flags, `sealed` for closing and `held` for constructors that may throw. Pops
+// look
 //   at it only once somebody has begun to seal the ring.
 #pragma once
 
@@ -68,6 +70,12 @@ class slot_ring {
 
   /// Of the fixed Capacity, with its slots inside the object: without the heap.
   slot_ring() requires(Capacity != dynamic_capacity) : slot_ring(before_overflow{0}) {}
+  slot_ring()  // this ring needs a capacity: as an argument, or in its type
+    requires(Capacity == dynamic_capacity)
+  = delete;
+  explicit slot_ring(std::size_t)  // this ring's capacity stands in its type: give no argument
+    requires(Capacity != dynamic_capacity)
+  = delete;
 
   /// `capacity` elements at most, exactly. Throws std::invalid_argument for 0, std::length_error for what cannot be
   /// addressed, std::bad_alloc; the message names the capacity. Nothing is allocated after that.
@@ -86,7 +94,9 @@ class slot_ring {
 
   /// A producer's: success; or full, busy, or after seal() closed, and then its argument is untouched. If T's
   /// constructor throws, the ring is as it was.
-  status try_push(const T& value) noexcept(std::is_nothrow_copy_constructible_v<T>) {
+  status try_push(const T& value) noexcept(std::is_nothrow_copy_constructible_v<T>)
+    requires std::is_copy_constructible_v<T>
+  {
     if constexpr (many_push && !std::is_nothrow_copy_constructible_v<T> && std::is_nothrow_move_constructible_v<T>) {
       // Copied aside, so that no other producer has to wait for it; but not where there is no room anyway.
       if (const finding room = find_room(pushed_.position()); !room.answer) return room.answer;
@@ -95,6 +105,9 @@ class slot_ring {
       return try_emplace(value);
     }
   }
+  status try_push(const T&)  // this element type cannot be copied: pass it on by std::move
+    requires(!std::is_copy_constructible_v<T>)
+  = delete;
   /// The same, and moves `value` in.
   status try_push(T&& value) noexcept(std::is_nothrow_move_constructible_v<T>) { return try_emplace(std::move(value)); }
 
@@ -137,8 +150,8 @@ class slot_ring {
   /// other; how many went in. If one throws, none of this call's is in the ring.
   template <std::input_iterator It>
   std::size_t try_push_n(It first, std::size_t n) {
-    constexpr bool cannot_throw = std::is_nothrow_constructible_v<T, std::iter_reference_t<It>> &&
-                                  noexcept(*std::declval<It&>()) && noexcept(++std::declval<It&>());
+    constexpr bool cannot_throw = std::is_nothrow_constructible_v<T, std::iter_reference_t<It>>&& noexcept(
+        *std::declval<It&>())&& noexcept(++std::declval<It&>());
     if (n == 0) return 0;
     [[maybe_unused]] const push_turn turn(producing_, one_producer);
     Index position = pushed_.position();
@@ -309,7 +322,8 @@ class slot_ring {
       const slot_state here = state(position).load(acquire);  // Edge "slot"
       if (here == positions_.free_at(position)) return {position, status::success};
       const Index now = many_push ? pushed_.position() : position;
-      if (now == position) return {position, all_in && here == positions_.full_at(position) ? status::full : status::busy};
+      if (now == position)
+        return {position, all_in && here == positions_.full_at(position) ? status::full : status::busy};
       position = now;
     }
   }
@@ -375,54 +389,47 @@ class slot_ring {
 
   // ---- Finishing in order ----------------------------------------------------------------------------------------
   //
-  // `taken` is what distinguishes the sides: how the slot of a push under way looks (0: free), and that of a pop (filled).
+  // `taken` tells the sides apart: how the slot of an operation under way looks, free for a push and filled for a pop.
 
-  /// The push, or pop, at this position has finished.
+  /// The operation at this position has finished. It has, too, where the state is one of a later lap.
   bool is_finished(Index position, slot_state taken) noexcept {
-    // Edge "finish": with it, those before it have finished or are marked.
+    // Edge "finish": those before it have finished or are marked, and this thread will see it.
     const slot_state here = state(position).load(acquire);
-    return static_cast<slot_state>(here & ~positions_.overtaken) != static_cast<slot_state>(positions_.free_at(position) | taken);
+    return (here & ~positions_.overtaken) != (positions_.free_at(position) | taken);
   }
 
+  /// To be called before an operation finishes: each one before it has finished then, or is marked as overtaken.
   void settle_pushes_before(Index position) noexcept { settle_before(pushed_, position, 0); }
   void settle_pops_before(Index position) noexcept {
     if constexpr (many_pop) settle_before(popped_, position, positions_.filled);
   }
+  template <class Counter>
+  void settle_before(Counter& counter, Index position, slot_state taken) noexcept {
+    // In the line of this slot or, where it is the first one there, in the counter's.
+    const bool settled = positions_.place(position) != 0 ? is_finished(static_cast<Index>(position - 1), taken)
+                                                         : counter.finished_before(position);
+    if (!settled) [[unlikely]]
+      mark_before(position, taken);
+  }
+  [[gnu::noinline]] void mark_before(Index position, slot_state taken) noexcept {
+    // A lap before is the slot of this position, so the walk ends there at the latest.
+    for (position = positions_.previous(position); !is_finished(position, taken);
+         position = positions_.previous(position)) {
+      auto under_way = static_cast<slot_state>(positions_.free_at(position) | taken);
+      const auto overtaken = static_cast<slot_state>(under_way | positions_.overtaken);
+      // If that fails, it has finished or is marked. relaxed: what finishes next is what passes the mark on.
+      state(position).compare_exchange_strong(under_way, overtaken, relaxed, relaxed);
+    }
+  }
+
+  /// To be called when an operation has finished, with the position where the next one begins.
   void finish_pushes_before(Index next) noexcept { finish_before(pushed_, next); }
   void finish_pops_before(Index next) noexcept {
     if constexpr (many_pop) finish_before(popped_, next);
   }
-
-  /// To be called before an operation finishes: those before it have finished then, or are marked.
-  template <class Counter>
-  void settle_before(Counter& counter, Index position, slot_state taken) noexcept {
-    const bool settled =
-        positions_.place(position) != 0
-            ? is_settled(static_cast<Index>(position - 1), taken)  // in the line of this slot
-            : counter.finished_before(position);
-    if (!settled) [[unlikely]]
-      mark_before(position, taken);
-  }
-  /// … and after it, with the position where the next one begins.
   template <class Counter>
   static void finish_before(Counter& counter, Index next) noexcept {
     if (positions_type::place(next) == 0) counter.finish_before(next);
-  }
-  bool is_settled(Index position, slot_state taken) noexcept {
-    return state(position).load(acquire) != (positions_.free_at(position) | taken);  // Edge "finish"
-  }
-
-  [[gnu::noinline]] void mark_before(Index position, slot_state taken) noexcept {
-    Index first = position;
-    for (Index before = positions_.previous(first); !is_settled(before, taken); before = positions_.previous(first))
-      first = before;
-    // The oldest first, so that a mark says that all before it are marked as well.
-    for (; first != position; first = positions_.next(first)) {
-      auto under_way = static_cast<slot_state>(positions_.free_at(first) | taken);
-      const auto marked = static_cast<slot_state>(under_way | positions_.overtaken);
-      // If that fails, it has finished. Edge "finish"
-      state(first).compare_exchange_strong(under_way, marked, release, relaxed);
-    }
   }
 
   // ---- Filling and emptying --------------------------------------------------------------------------------------

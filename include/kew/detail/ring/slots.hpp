@@ -97,9 +97,7 @@ class slots<Slot, dynamic_capacity, Allocator, Most, Elements> {
   std::size_t slot_count() const noexcept { return size_ / Elements + (size_ % Elements != 0 ? 1 : 0); }
 
  private:
-  std::size_t block_count() const noexcept {
-    return (slot_count() * sizeof(Slot) + sizeof(block) - 1) / sizeof(block);
-  }
+  std::size_t block_count() const noexcept { return (slot_count() * sizeof(Slot) + sizeof(block) - 1) / sizeof(block); }
 
   typename block_traits::pointer blocks_;
   std::size_t size_;

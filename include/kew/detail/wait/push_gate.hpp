@@ -3,7 +3,7 @@
 //
 // A push announces itself before it looks whether the gate is shut. A consumer that finds the gate shut and
 // the ring empty looks for announced pushes before it believes that nothing more will come. At least one of
-// the two sees the other, so no push succeeds behind the back of consumers who have gone.
+// the two sees the other, so no push succeeds behind the back of consumers that have gone.
 #pragma once
 
 #include <cstdint>

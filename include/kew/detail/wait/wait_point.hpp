@@ -1,4 +1,4 @@
-// Where a queue's waiters wait until there is something for them, at no cost to a notifier that finds nobody waiting.
+// Where a queue's waiters wait until there is something for them, at no cost to a notifier that finds no waiter.
 //
 // There are two kinds of waiter behind one word, which is all that a notifier reads:
 //
@@ -135,7 +135,7 @@ class alignas(cache_line) wait_point {
   }
 
   /// Takes an entry out of the list. False: it had been told, and if it does not take what it was told of, the caller
-  /// notifies another one. Afterwards nobody touches the entry.
+  /// notifies another one. Afterwards no notifier touches the entry.
   bool remove(wait_entry& entry) noexcept {
     const spin_lock::guard locked(lock_);
     if (!entry.listed_) return false;
@@ -146,7 +146,7 @@ class alignas(cache_line) wait_point {
   // ---- Notifiers ---------------------------------------------------------------------------------------------
 
   /// Wakes or tells up to `n` waiters, for as many things that they may be waiting for. No kernel call and no fence
-  /// where nobody waits.
+  /// where there is no waiter.
   void notify(std::size_t n = 1) noexcept {
     // Edge "look again": a waiter that is not seen here will see, at its second look, what was done before.
     fence_light(fence_);
