@@ -77,6 +77,22 @@ void what_is_counted_is_there() {
       });
 }
 
+template <publication Way>
+void a_batch_appears_at_once() {
+  ring<probe, std::uint8_t, Way> queue(3);
+  together(
+      [&] {
+        for (int i = 0; i < 3; ++i) {
+          const int values[] = {1, 2};
+          if (queue.size_approx() <= 1) static_cast<void>(queue.try_push_n(values, 2));
+        }
+      },
+      [&] {
+        for (int i = 0; i < 3; ++i)
+          if (queue.try_pop()) expect(static_cast<bool>(queue.try_pop()), "where the first of a batch is, the others are");
+      });
+}
+
 /// A ring whose slots are also written and read where they are.
 template <publication Way, precedence Order, int Capacity>
 class in_place {
@@ -233,6 +249,8 @@ std::vector<scenario> of_spsc_ring() {
   add("single elements and slots, real time", single_elements_and_slots<precedence::real_time, 3>);
   add("what is counted is there", what_is_counted_is_there<by_slot>);
   add("what is counted is there, counted", what_is_counted_is_there<by_count>);
+  add("a batch appears at once", a_batch_appears_at_once<by_slot>);
+  add("a batch appears at once, counted", a_batch_appears_at_once<by_count>);
   add("counts of 64 bits", two_threads<by_slot, std::size_t, happens_before, 2, 1, does<push_move, push_two, push_copy>, does<pop_value, pop_two, pop_into>>);
   add("counts of 64 bits, counted", two_threads<by_count, std::size_t, happens_before, 2, 1, does<push_move, push_two, push_copy>, does<pop_value, pop_two, pop_into>>);
   add("destruction with elements inside", destruction_with_elements_inside<by_slot>);

@@ -178,6 +178,18 @@ TEST_CASE("a peek shows elements that may be changed and moved from, and release
   });
 }
 
+TEST_CASE("what a peek has shown and left comes out whole, and once", "[spsc_ring]") {
+  nothing_leaks([] {
+    whole<kew::spsc_ring<no_default>> subject(3);
+    for (std::size_t round = 0; round < 7; ++round) {
+      fill(subject, 0, 3);
+      CHECK(subject.out().try_peek(2).size() == 2);
+      expect(subject, 0, 3);
+      turn(subject, 1);
+    }
+  });
+}
+
 TEST_CASE("blocks written in place by one thread arrive whole and in order at the other", "[spsc_ring][stress]") {
   const watchdog guard("zero copy");
   for (const std::size_t capacity : sizes{1, 3, 8, 61}) {
