@@ -64,6 +64,12 @@ class basic_spsc_ring {
 
   /// Of the fixed Capacity, with its slots inside the object: without the heap.
   basic_spsc_ring() requires(Capacity != dynamic_capacity) : basic_spsc_ring(before_overflow{0}) {}
+  basic_spsc_ring()  // this ring needs a capacity: as an argument, or in its type
+    requires(Capacity == dynamic_capacity)
+  = delete;
+  explicit basic_spsc_ring(std::size_t)  // this ring's capacity stands in its type: give no argument
+    requires(Capacity != dynamic_capacity)
+  = delete;
 
   /// `capacity` elements at most, exactly. Throws std::invalid_argument for 0, std::length_error for what cannot be
   /// addressed, std::bad_alloc; the message names the capacity. Nothing is allocated after that.
@@ -92,7 +98,12 @@ class basic_spsc_ring {
 
   /// The producer's: success, or full, and then `value` is untouched. If T's constructor throws, the ring is as it was.
   /// Wait-free.
-  status try_push(const T& value) noexcept(std::is_nothrow_copy_constructible_v<T>) { return try_emplace(value); }
+  status try_push(const T& value) noexcept(std::is_nothrow_copy_constructible_v<T>)
+    requires std::is_copy_constructible_v<T>
+  { return try_emplace(value); }
+  status try_push(const T&)  // this element type cannot be copied: pass it on by std::move
+    requires(!std::is_copy_constructible_v<T>)
+  = delete;
   /// The same, and moves `value` in.
   status try_push(T&& value) noexcept(std::is_nothrow_move_constructible_v<T>) { return try_emplace(std::move(value)); }
 

@@ -68,6 +68,12 @@ class slot_ring {
 
   /// Of the fixed Capacity, with its slots inside the object: without the heap.
   slot_ring() requires(Capacity != dynamic_capacity) : slot_ring(before_overflow{0}) {}
+  slot_ring()  // this ring needs a capacity: as an argument, or in its type
+    requires(Capacity == dynamic_capacity)
+  = delete;
+  explicit slot_ring(std::size_t)  // this ring's capacity stands in its type: give no argument
+    requires(Capacity != dynamic_capacity)
+  = delete;
 
   /// `capacity` elements at most, exactly. Throws std::invalid_argument for 0, std::length_error for what cannot be
   /// addressed, std::bad_alloc; the message names the capacity. Nothing is allocated after that.
@@ -86,7 +92,9 @@ class slot_ring {
 
   /// A producer's: success; or full, busy, or after seal() closed, and then its argument is untouched. If T's
   /// constructor throws, the ring is as it was.
-  status try_push(const T& value) noexcept(std::is_nothrow_copy_constructible_v<T>) {
+  status try_push(const T& value) noexcept(std::is_nothrow_copy_constructible_v<T>)
+    requires std::is_copy_constructible_v<T>
+  {
     if constexpr (many_push && !std::is_nothrow_copy_constructible_v<T> && std::is_nothrow_move_constructible_v<T>) {
       // Copied aside, so that no other producer has to wait for it; but not where there is no room anyway.
       if (const finding room = find_room(pushed_.position()); !room.answer) return room.answer;
@@ -95,6 +103,9 @@ class slot_ring {
       return try_emplace(value);
     }
   }
+  status try_push(const T&)  // this element type cannot be copied: pass it on by std::move
+    requires(!std::is_copy_constructible_v<T>)
+  = delete;
   /// The same, and moves `value` in.
   status try_push(T&& value) noexcept(std::is_nothrow_move_constructible_v<T>) { return try_emplace(std::move(value)); }
 
