@@ -14,6 +14,7 @@
 // Source       detail/wait/queue_core.hpp, as blocking_queue; the handles only count.
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <iterator>
 #include <optional>
@@ -209,13 +210,21 @@ class producer : public detail::handle<T, Ring, Wait, detail::producer_side>,
   producer& operator=(const producer&) noexcept
     requires many_producers<Ring>
   = default;
-  producer(const producer&)  // the ring allows one producer
+  producer(const producer&)  // the ring allows one producer: pass its handle on by std::move
     requires(!many_producers<Ring>)
   = delete;
-  producer& operator=(const producer&)
+  producer& operator=(const producer&)  // the ring allows one producer: pass its handle on by std::move
     requires(!many_producers<Ring>)
-  = delete;  // the ring allows one producer
+  = delete;
   /// @}
+  /// No handle: a compiler's error that names the rule, also from inside std::thread and its like, which else only ask
+  /// whether a copy can be made and then list candidates of their own.
+  template <class Handle>
+    requires(std::same_as<Handle, producer> && !many_producers<Ring>)
+  producer(Handle&) : base(nullptr) {
+    static_assert(many_producers<typename Handle::ring_type>,
+                  "kew: the ring allows one producer, so there is one handle of it: pass it on by std::move");
+  }
   /// The other handle's part in the channel; the other answers `closed` from then on. To itself it changes nothing.
   /// @{
   producer(producer&&) noexcept = default;
@@ -248,13 +257,21 @@ class consumer : public detail::handle<T, Ring, Wait, detail::consumer_side>,
   consumer& operator=(const consumer&) noexcept
     requires many_consumers<Ring>
   = default;
-  consumer(const consumer&)  // the ring allows one consumer
+  consumer(const consumer&)  // the ring allows one consumer: pass its handle on by std::move
     requires(!many_consumers<Ring>)
   = delete;
-  consumer& operator=(const consumer&)
+  consumer& operator=(const consumer&)  // the ring allows one consumer: pass its handle on by std::move
     requires(!many_consumers<Ring>)
-  = delete;  // the ring allows one consumer
+  = delete;
   /// @}
+  /// No handle: a compiler's error that names the rule, also from inside std::thread and its like, which else only ask
+  /// whether a copy can be made and then list candidates of their own.
+  template <class Handle>
+    requires(std::same_as<Handle, consumer> && !many_consumers<Ring>)
+  consumer(Handle&) : base(nullptr) {
+    static_assert(many_consumers<typename Handle::ring_type>,
+                  "kew: the ring allows one consumer, so there is one handle of it: pass it on by std::move");
+  }
   /// The other handle's part in the channel; the other answers `closed` from then on. To itself it changes nothing.
   /// @{
   consumer(consumer&&) noexcept = default;

@@ -40,6 +40,9 @@ class push_half {
     auto* const queue = to_core();
     return queue ? queue->push(no_limit{}, value) : status::closed;
   }
+  status push(const T&)  // this element type cannot be copied: pass it on by std::move
+    requires(!std::is_copy_constructible_v<T>)
+  = delete;
   status push(T&& value) {
     auto* const queue = to_core();
     return queue ? queue->push(no_limit{}, std::move(value)) : status::closed;
@@ -136,6 +139,9 @@ class push_half {
     auto* const queue = to_core();
     return queue ? queue->counted(queue->try_push(value)) : status::closed;
   }
+  status try_push(const T&)  // this element type cannot be copied: pass it on by std::move
+    requires(!std::is_copy_constructible_v<T>)
+  = delete;
   status try_push(T&& value) {
     auto* const queue = to_core();
     return queue ? queue->counted(queue->try_push(std::move(value))) : status::closed;
