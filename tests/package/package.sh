@@ -20,6 +20,12 @@ skip() {
   exit 77
 }
 
+# tool NAME: the program of this name, from the folder KEW_TOOLS or the path. need NAME HOW_TO_GET_IT: or skips.
+tool() {
+  if [ -x "${KEW_TOOLS:-}/$1" ]; then echo "$KEW_TOOLS/$1"; else command -v "$1" || true; fi
+}
+need() { [ -n "$(tool "$1")" ] || skip "no $1 ($2)"; }
+
 # quietly COMMAND…: its output only if it fails.
 quietly() { "$@" >"$work/output" 2>&1 || { cat "$work/output"; fail "$*"; }; }
 
@@ -131,6 +137,125 @@ case $case in
     awk '/^ *# *if/ { ++conditions } /^ *# *endif/ { --conditions }
          /^ *# *include/ { if ($0 in seen) { print; twice = 1 } if (conditions == 0) seen[$0] }
          END { exit twice }' "$header" || fail "includes that twice"
+    ;;
+
+  # Below subprojects/ as a wrap puts it, and installed.
+  meson)
+    need meson "PyPI: meson"
+    need ninja "Debian: ninja-build"
+    mkdir "$work/project" "$work/project/subprojects" "$work/project/subprojects/kew"
+    cp "$here/meson/meson.build" "$here/project/main.cpp" "$work/project"
+    cp -R "$source/include" "$source/meson.build" "$source/meson_options.txt" "$source/LICENSE" "$work/project/subprojects/kew"
+    cp -R "$work/project/subprojects/kew" "$work/kew"
+    meson=$(tool meson)
+    PATH=$(dirname "$(tool ninja)"):$PATH
+    quietly "$meson" setup "$work/build" "$work/project" --wrap-mode=nodownload
+    quietly "$meson" test -C "$work/build"
+    mkdir "$work/unasked"
+    DESTDIR="$work/unasked" quietly "$meson" install -C "$work/build"
+    [ -z "$(find "$work/unasked" -name '*.hpp')" ] || fail "kew was installed unasked"
+    command -v pkg-config >/dev/null || skip "no pkg-config; the rest passes"
+    quietly "$meson" setup "$work/kew/build" "$work/kew" --prefix "$prefix"
+    quietly "$meson" install -C "$work/kew/build"
+    [ -f "$prefix/include/kew/detail/ring/slots.hpp" ] || fail "not all headers are installed"
+    rm -r "$work/project/subprojects" "$work/build"
+    PKG_CONFIG_PATH="$prefix/share/pkgconfig" quietly "$meson" setup "$work/build" "$work/project" --wrap-mode=nodownload
+    quietly "$meson" test -C "$work/build"
+    ;;
+
+  # The recipe, with the project beside it that uses the package.
+  conan)
+    need conan "PyPI: conan"
+    CONAN_HOME="$work/conan"
+    export CONAN_HOME
+    quietly "$(tool conan)" profile detect
+    quietly "$(tool conan)" create "$source/packaging/conan" --no-remote -s compiler.cppstd=20
+    grep -q "kew/$version" "$work/output" || fail "not this version"
+    ! "$(tool conan)" create "$source/packaging/conan" --no-remote -s compiler.cppstd=17 >"$work/output" 2>&1 ||
+      fail "takes C++17 for enough"
+    ;;
+
+  # import kew; which asks for CMake 3.28, and a compiler that tells it what a file imports.
+  module)
+    need ninja "Debian: ninja-build"
+    newest=$(tool cmake)
+    case $("$newest" --version | head -n 1) in
+      *' 3.2'[89]* | *' 3.'[3-9][0-9]* | *' '[4-9].*) CMAKE=$newest ;;
+      *) skip "no CMake 3.28 (PyPI: cmake)" ;;
+    esac
+    for CXX in "${KEW_MODULE_CXX:-clang++-19}" none; do
+      command -v "$CXX" >/dev/null && break
+    done
+    [ "$CXX" != none ] || skip "no clang++-19"
+    command -v "$(echo "$CXX" | sed 's/clang[+][+]/clang-scan-deps/')" >/dev/null || skip "no clang-scan-deps (Debian: clang-tools-19)"
+    PATH=$(dirname "$(tool ninja)"):$PATH
+    configure "$here/module" "$work/build" -G Ninja -D KEW_SOURCE="$source"
+    quietly "$CMAKE" --build "$work/build"
+    quietly "$work/build/importer"
+    ;;
+
+  # The module exports each public name of the headers, and no other.
+  module_names)
+    cat "$source"/include/kew/*.hpp | awk '
+      /^namespace detail [{]/ { detail = 1 } /^}  [/][/] namespace detail/ { detail = 0 }
+      detail { next }
+      /^(class|struct|concept|enum class|using|auto|inline) / {
+        gsub(/\[\[[^]]*\]\]|\(".*"\)\]\] /, "")
+        sub(/^(inline )?(constexpr )?(enum )?(class|struct|concept|using|auto|std::[a-z_]+|void) +/, "")
+        sub(/^[(][*]/, "")
+        if (match($0, /^[a-z_]+/)) name = substr($0, 1, RLENGTH); else next
+        if (substr($0, RLENGTH + 1, 2) != "::" && name != "inline") print name
+      }' | sort -u | grep -v -x -e status -e namespace >"$work/public"
+    echo status >>"$work/public"
+    sort -o "$work/public" "$work/public"
+    sed -n 's/^using kew::\(.*\);$/\1/p' "$source/packaging/module/kew.cppm" | sort >"$work/exported"
+    diff "$work/public" "$work/exported" || fail "public names (<) and exported ones (>) differ"
+    ;;
+
+  # BUILD.bazel, from a workspace that has kew beside it and, because there is no network, Debian's rules_java and a
+  # rules_cc that is Bazel's own. That is how Bazel below 6 does it; MODULE.bazel is for later ones.
+  bazel)
+    need bazel "Debian: bazel-bootstrap"
+    [ -d /usr/share/bazel/rules/java ] || skip "no rules_java (Debian: bazel-rules-java)"
+    mkdir -p "$work/project" "$work/kew" "$work/rules_cc/cc"
+    touch "$work/rules_cc/WORKSPACE" "$work/rules_cc/cc/BUILD"
+    for rule in cc_binary cc_import cc_library cc_test cc_toolchain cc_toolchain_suite; do
+      echo "$rule = native.$rule"
+    done >"$work/rules_cc/cc/defs.bzl"
+    cp -R "$source/include" "$source/BUILD.bazel" "$work/kew"
+    touch "$work/kew/WORKSPACE"
+    cp "$here/project/main.cpp" "$work/project"
+    for repository in "kew $work/kew" "rules_cc $work/rules_cc" "rules_java /usr/share/bazel/rules/java"; do
+      printf 'local_repository(name = "%s", path = "%s")\n' "${repository%% *}" "${repository#* }"
+    done >"$work/project/WORKSPACE"
+    printf 'cc_binary(name = "consumer", srcs = ["main.cpp"], deps = ["@kew//:kew"], copts = ["-std=c++20"])\n' >"$work/project/BUILD"
+    cd "$work/project"
+    quietly "$(tool bazel)" --batch --nohome_rc --output_user_root="$work/bazel" build --jobs=2 //:consumer
+    quietly bazel-bin/consumer
+    ;;
+
+  # The port's script, with what vcpkg gives it replaced by what CMake itself can do.
+  vcpkg)
+    quietly "$CMAKE" -D PORT_FOLDER="$source/packaging/vcpkg/kew" -D WORK="$work" -D CXX="$CXX" -P "$here/vcpkg.cmake"
+    prefix="$work/packages"
+    [ -f "$prefix/include/kew/kew.hpp" ] || fail "no headers"
+    for file in copyright usage kew-config.cmake kew-targets.cmake; do
+      [ -f "$prefix/share/kew/$file" ] || fail "no $file"
+    done
+    [ ! -e "$prefix/lib" ] || fail "a folder that vcpkg refuses: lib"
+    configure "$here/project" "$work/build" -D WAY=find_package -D KEW_VERSION="${version%.*}" -D kew_DIR="$prefix/share/kew"
+    quietly "$CMAKE" --build "$work/build"
+    quietly "$work/build/consumer"
+    ;;
+
+  # One version, wherever it stands.
+  versions)
+    for said in "meson.build:version: '$version'" "MODULE.bazel:version = \"$version\"" \
+      "packaging/vcpkg/kew/vcpkg.json:\"version\": \"$version\"" "packaging/conan/conanfile.py:kew/$version"; do
+      grep -qF -- "${said#*:}" "$source/${said%%:*}" || fail "${said%%:*} has another version"
+    done
+    sed -n 's/^#define KEW_VERSION_[A-Z]* //p' "$source/include/kew/config.hpp" | paste -s -d . - | grep -qx "$version" ||
+      fail "config.hpp has another version"
     ;;
 
   *) fail "no such case" ;;

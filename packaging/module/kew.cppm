@@ -1,0 +1,61 @@
+// kew as a C++20 module: `import kew;` brings what `#include <kew/kew.hpp>` does, without the macros.
+module;
+
+#include <kew/kew.hpp>
+
+export module kew;
+
+export namespace kew {
+
+// Words
+using kew::bad_result;
+using kew::cardinality;
+using kew::dynamic_capacity;
+using kew::on_error;
+using kew::result;
+using kew::status;
+
+// Concepts
+using kew::constructs_in_place;
+using kew::consumes_in_place;
+using kew::counts_refusals;
+using kew::has_metrics;
+using kew::many_consumers;
+using kew::many_producers;
+using kew::pops_batches;
+using kew::pushes_batches;
+using kew::ring;
+using kew::sealable_ring;
+using kew::uncounted;
+using kew::wait_policy;
+
+// Rings
+using kew::metered_ring;
+using kew::mpmc_ring;
+using kew::mpsc_ring;
+using kew::spmc_ring;
+using kew::spsc_ring;
+
+// Figures
+using kew::metrics;
+using kew::to_prometheus;
+using kew::to_string;
+
+// Waiting
+using kew::adaptive_wait;
+using kew::park_wait;
+using kew::spin_wait;
+using kew::yield_wait;
+
+// Queues and channels
+using kew::blocking_queue;
+using kew::consumer;
+using kew::make_channel;
+using kew::make_channel_over;
+using kew::make_mpsc_channel;
+using kew::make_spmc_channel;
+using kew::make_spsc_channel;
+using kew::observer;
+using kew::producer;
+
+}  // namespace kew
