@@ -82,7 +82,14 @@ class stamped_ring {
 
   /// As the ring's.
   /// @{
-  status try_push(const T& value) noexcept(std::is_nothrow_copy_constructible_v<T>) { return try_emplace(value); }
+  status try_push(const T& value) noexcept(std::is_nothrow_copy_constructible_v<T>)
+    requires std::is_copy_constructible_v<T>
+  {
+    return try_emplace(value);
+  }
+  status try_push(const T&)  // this element type cannot be copied: pass it on by std::move
+    requires(!std::is_copy_constructible_v<T>)
+  = delete;
   status try_push(T&& value) noexcept(std::is_nothrow_move_constructible_v<T>) { return try_emplace(std::move(value)); }
 
   template <class... A>
@@ -223,7 +230,14 @@ class counting_ring : public stamped_ring<R> {
 
   /// As the ring's; what is not a success counts as refused, and has left its argument untouched.
   /// @{
-  status try_push(const T& value) noexcept(std::is_nothrow_copy_constructible_v<T>) { return try_emplace(value); }
+  status try_push(const T& value) noexcept(std::is_nothrow_copy_constructible_v<T>)
+    requires std::is_copy_constructible_v<T>
+  {
+    return try_emplace(value);
+  }
+  status try_push(const T&)  // this element type cannot be copied: pass it on by std::move
+    requires(!std::is_copy_constructible_v<T>)
+  = delete;
   status try_push(T&& value) noexcept(std::is_nothrow_move_constructible_v<T>) { return try_emplace(std::move(value)); }
 
   template <class... A>
