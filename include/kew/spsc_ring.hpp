@@ -102,7 +102,9 @@ class basic_spsc_ring {
   /// Wait-free.
   status try_push(const T& value) noexcept(std::is_nothrow_copy_constructible_v<T>)
     requires std::is_copy_constructible_v<T>
-  { return try_emplace(value); }
+  {
+    return try_emplace(value);
+  }
   status try_push(const T&)  // this element type cannot be copied: pass it on by std::move
     requires(!std::is_copy_constructible_v<T>)
   = delete;

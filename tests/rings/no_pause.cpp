@@ -12,8 +12,8 @@
 #include <thread>
 #include <vector>
 
-#include "catch.hpp"
-#include "environment.hpp"
+#include "support/catch.hpp"
+#include "support/environment.hpp"
 
 namespace kew_test {
 inline std::atomic<int> pauses{0};
