@@ -264,7 +264,7 @@ TEST_CASE("handles that die in a plugin end the stream for the program") {
       {
         auto [tx, rx] = kew::make_channel_over<kew::spsc_ring<element>, kew::park_wait>(1);
         status pushed = status::success;
-        std::thread producer([&] {
+        std::thread producer([&, &tx = tx] {
           while ((pushed = tx.push(one))) {
           }
         });
@@ -275,7 +275,7 @@ TEST_CASE("handles that die in a plugin end the stream for the program") {
       }
       auto [tx, rx] = kew::make_channel_over<kew::spsc_ring<element>, kew::park_wait>(1);
       status popped = status::success;
-      std::thread consumer([&] { popped = rx.pop().status(); });
+      std::thread consumer([&popped, &rx = rx] { popped = rx.pop().status(); });
       plugin.calls.drop_producer(std::move(tx));
       consumer.join();
       CHECK(popped == status::closed);

@@ -380,34 +380,61 @@ constexpr statement statements[] = {
     {"spmc_ring: a stopped pop keeps pushes busy when a later one has finished", promise::can_wait_for_ever, push_beside_an_overtaken_pop<spmc>, 1},
     {"mpsc_ring: a stopped push leaves room to others", promise::returns, push_beside_a_stopped_push<mpsc>, 1},
     {"mpmc_ring: a stopped push leaves room to others", promise::returns, push_beside_a_stopped_push<mpmc>, 1},
-    {"mpsc_ring: a stopped push keeps pushes busy a lap later", promise::can_wait_for_ever, push_a_lap_after_a_stopped_push<mpsc>, 1},
-    {"mpmc_ring: a stopped push keeps pushes busy a lap later", promise::can_wait_for_ever, push_a_lap_after_a_stopped_push<mpmc>, 1},
-    {"mpsc_ring: a stopped construction that may throw keeps pushes busy", promise::can_wait_for_ever, push_beside_a_stopped_construction<mpsc>, 1},
-    {"mpmc_ring: a stopped construction that may throw keeps pushes busy", promise::can_wait_for_ever, push_beside_a_stopped_construction<mpmc>, 1},
+    {"mpsc_ring: a stopped push keeps pushes busy a lap later", promise::can_wait_for_ever,
+     push_a_lap_after_a_stopped_push<mpsc>, 1},
+    {"mpmc_ring: a stopped push keeps pushes busy a lap later", promise::can_wait_for_ever,
+     push_a_lap_after_a_stopped_push<mpmc>, 1},
+    {"mpsc_ring: a stopped construction that may throw keeps pushes busy", promise::can_wait_for_ever,
+     push_beside_a_stopped_construction<mpsc>, 1},
+    {"mpmc_ring: a stopped construction that may throw keeps pushes busy", promise::can_wait_for_ever,
+     push_beside_a_stopped_construction<mpmc>, 1},
 
     {"metered_ring: metrics() waits for nobody", promise::returns, calls_beside_a_reader, 1},
     {"metered_ring: nobody waits for metrics()", promise::returns, calls_beside_a_reader, 2},
 
-    {"blocking_queue over spsc: try_ calls and close return beside a stopped pop", promise::returns, try_calls_beside_a_stopped_waiter<spsc>, 1},
-    {"blocking_queue over mpmc: try_ calls and close return beside a stopped pop", promise::returns, try_calls_beside_a_stopped_waiter<mpmc>, 1},
-    {"blocking_queue over spsc: try_ calls and close return beside a stopped push", promise::returns, try_calls_beside_a_stopped_pusher<spsc>, 1},
-    {"blocking_queue over mpmc: try_ calls and close return beside a stopped push", promise::returns, try_calls_beside_a_stopped_pusher<mpmc>, 1},
-    {"blocking_queue over spsc: closing does not free a pop from a stopped push", promise::can_wait_for_ever, pop_beside_a_stopped_push_and_close<spsc>, 1},
-    {"blocking_queue over mpmc: closing does not free a pop from a stopped push", promise::can_wait_for_ever, pop_beside_a_stopped_push_and_close<mpmc>, 1},
-    {"blocking_queue over mpmc: a stopped pop costs the others one wake-up at most", promise::returns, pop_beside_a_stopped_pop, 1},
+    {"blocking_queue over spsc: try_ calls and close return beside a stopped pop", promise::returns,
+     try_calls_beside_a_stopped_waiter<spsc>, 1},
+    {"blocking_queue over mpmc: try_ calls and close return beside a stopped pop", promise::returns,
+     try_calls_beside_a_stopped_waiter<mpmc>, 1},
+    {"blocking_queue over spsc: try_ calls and close return beside a stopped push", promise::returns,
+     try_calls_beside_a_stopped_pusher<spsc>, 1},
+    {"blocking_queue over mpmc: try_ calls and close return beside a stopped push", promise::returns,
+     try_calls_beside_a_stopped_pusher<mpmc>, 1},
+    {"blocking_queue over spsc: closing does not free a pop from a stopped push", promise::can_wait_for_ever,
+     pop_beside_a_stopped_push_and_close<spsc>, 1},
+    {"blocking_queue over mpmc: closing does not free a pop from a stopped push", promise::can_wait_for_ever,
+     pop_beside_a_stopped_push_and_close<mpmc>, 1},
+    {"blocking_queue over mpmc: a stopped pop costs the others one wake-up at most", promise::returns,
+     pop_beside_a_stopped_pop, 1},
 
-    {"wait point: the next notification wakes a sleeper that a stopped notifier left behind", promise::returns, take_beside_a_stopped_notifier, 1},
-    {"wait point: without another notification it sleeps on", promise::can_wait_for_ever, take_beside_a_stopped_notifier_alone, 1},
+    {"wait point: the next notification wakes a sleeper that a stopped notifier left behind", promise::returns,
+     take_beside_a_stopped_notifier, 1},
+    {"wait point: without another notification it sleeps on", promise::can_wait_for_ever,
+     take_beside_a_stopped_notifier_alone, 1},
     {"wait point: … and two of them", promise::returns, two_take_beside_a_stopped_notifier, 1},
-    {"wait point: a notifier that stops while it tells an entry keeps it waiting", promise::can_wait_for_ever, take_by_entry_beside_a_stopped_notifier, 1},
-    {"blocking_queue over spsc: close wakes a push that a stopped pop left behind", promise::returns, push_beside_a_stopped_pop_and_close<spsc>, 1},
-    {"blocking_queue over mpsc: close wakes a push that a stopped pop left behind", promise::returns, push_beside_a_stopped_pop_and_close<mpsc>, 1},
+    {"wait point: a notifier that stops while it tells an entry keeps it waiting", promise::can_wait_for_ever,
+     take_by_entry_beside_a_stopped_notifier, 1},
+    {"blocking_queue over spsc: close wakes a push that a stopped pop left behind", promise::returns,
+     push_beside_a_stopped_pop_and_close<spsc>, 1},
+    {"blocking_queue over mpsc: close wakes a push that a stopped pop left behind", promise::returns,
+     push_beside_a_stopped_pop_and_close<mpsc>, 1},
 
-    {"spsc_channel: the last consumer waits for a push under way", promise::can_wait_for_ever, the_consumer_leaves<spsc>, 1},
+    {"spsc_channel: the last consumer waits for a push under way", promise::can_wait_for_ever,
+     the_consumer_leaves<spsc>, 1},
     {"channel: the last consumer waits for a push under way", promise::can_wait_for_ever, the_consumer_leaves<mpmc>, 1},
     {"spsc_channel: the last producer waits for nobody", promise::returns, the_producer_leaves<spsc>, 1},
     {"channel: the last producer waits for nobody", promise::returns, the_producer_leaves<mpmc>, 1},
 };
+
+constexpr struct {
+  search by;
+  explorer::fences kernel;
+  std::uint64_t executions;
+} attempts[] = {{search::depth_first, explorer::fences::asymmetric, 200'000},
+                {search::random, explorer::fences::asymmetric, 20'000},
+                {search::priorities, explorer::fences::asymmetric, 20'000},
+                // The one that stops may be about to find out that the kernel refuses to fence.
+                {search::random, explorer::fences::refused, 20'000}};
 
 }  // namespace
 
@@ -418,10 +445,10 @@ int main() {
     bool waits = false;
     std::string wrong;
     std::string trace;
-    for (const search by : {search::depth_first, search::random, search::priorities}) {
-      options how = bounds(reach{.preemptions = 3}, by, explorer::fences::asymmetric);
+    for (const auto& [by, kernel, most] : attempts) {
+      options how = bounds(reach{.preemptions = 3}, by, kernel);
       how.crash = each.stops;
-      how.executions = by == search::depth_first ? 200'000 : 20'000;
+      how.executions = most;
       const result found = explore(each.body, how);
       executions += found.executions;
       if (!found.failed) continue;

@@ -90,6 +90,11 @@ void one_changes_its_mind() {
   tokens box;
   together([&] { box.put(); }, [&] { box.change_of_mind(); }, [&] { box.take(); });
 }
+/// Did the one that was woken not see at once what for, it would prepare to wait anew and keep its permit to itself.
+void one_finds_and_leaves() {
+  tokens box;
+  together([&] { box.put(); }, [&] { box.find(); }, [&] { box.take(); });
+}
 void one_of_two_changes_its_mind() {
   tokens box;
   together(
@@ -258,6 +263,7 @@ std::vector<scenario> of_parking() {
       {"parking: two wait for two at once", two_wait_for_two_at_once, 3, wide, far},
       {"parking: two notify one", two_notify_one, 3, wide, far},
       {"parking: one changes its mind", one_changes_its_mind, 3, wide, far},
+      {"parking: one finds a token and leaves it", one_finds_and_leaves, 3, wide, farthest},
       {"parking: one of two changes its mind", one_of_two_changes_its_mind, 3, wide, farthest},
       {"parking: one of three changes its mind", one_of_three_changes_its_mind, 4, wide, farthest},
       {"parking: a timed wait", timed_alone, 2, two},

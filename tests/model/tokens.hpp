@@ -65,6 +65,17 @@ class tokens {
         waiting.prepare();
     }
   }
+  /// Waits for a token for a while, and leaves it where it is, as a push does whose element throws when it is made.
+  void find() {
+    const time_point deadline = now() + for_a_while;
+    sleeper waiting(place_);
+    while (count_.load(acquire) == 0 && now() < deadline) {
+      if (waiting.prepared())
+        waiting.sleep(deadline);
+      else
+        waiting.prepare();
+    }
+  }
   /// Goes through the motions of waiting, then goes away without a token. What it was woken for, if it was,
   /// is somebody else's.
   void change_of_mind() {
