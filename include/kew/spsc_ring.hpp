@@ -373,7 +373,7 @@ class basic_spsc_ring {
       if (slots == nullptr) [[unlikely]]
         return find_moved(position, next);
       numbered& slot = slots[positions_.index(position)];
-      const Index number = slot.number.load(acquire);  // Edge "element", edge "way": takes what the number speaks of.
+      const Index number = slot.number.load(acquire);  // Edge "element", Edge "way": takes what the number speaks of.
       if (number != next) return catch_up(position, number);
       // Nor does a load wait for its line where it was asked for in time; but not a consumer's that has just caught up
       // with the producer, whose lines these still are.
@@ -424,7 +424,7 @@ class basic_spsc_ring {
     std::size_t moved = positions_.distance(position, pop_limit_);
     for (; moved < min(wanted, capacity()); ++moved) {
       numbered& slot = numbered_at(pop_limit_);
-      const Index number = slot.number.load(acquire);  // Edge "element", edge "way": as in find_element.
+      const Index number = slot.number.load(acquire);  // Edge "element", Edge "way": as in find_element.
       if (number == counted_from(pop_limit_)) {
         counted_ = true;
         return counted_elements(position, wanted);
