@@ -48,11 +48,14 @@ struct command_line {
 
 command_line read(int count, char** words) {
   command_line line;
-  const auto number = [](std::uint64_t& to) { return [&to](const char* word) { to = std::strtoull(word, nullptr, 10); }; };
+  const auto number = [](std::uint64_t& to) {
+    return [&to](const char* word) { to = std::strtoull(word, nullptr, 10); };
+  };
   const auto text = [](std::string& to) { return [&to](const char* word) { to = word; }; };
   const std::map<std::string, std::function<void(const char*)>> values = {
-      {"--scale", number(line.scale)}, {"--seed", number(line.seed)}, {"--only", text(line.only)},    {"--replay", text(line.replay)},
-      {"--plant", text(line.plant)},   {"--search", text(line.by)},   {"--fences", text(line.fence)},
+      {"--scale", number(line.scale)}, {"--seed", number(line.seed)}, {"--only", text(line.only)},
+      {"--replay", text(line.replay)}, {"--plant", text(line.plant)}, {"--search", text(line.by)},
+      {"--fences", text(line.fence)},
   };
   const std::map<std::string, bool*> flags = {
       {"--list", &line.list}, {"--deep", &line.deep}, {"--verbose", &line.verbose}};
@@ -85,7 +88,8 @@ constexpr pass passes[] = {{"depth-first", search::depth_first, false},
 constexpr struct {
   const char* name;
   fences how;
-} fences_by_name[] = {{"asymmetric", fences::asymmetric}, {"symmetric", fences::symmetric}, {"refused", fences::refused}};
+} fences_by_name[] = {
+    {"asymmetric", fences::asymmetric}, {"symmetric", fences::symmetric}, {"refused", fences::refused}};
 
 std::uint64_t executions_of(const scenario& each, const pass& by, fences fence) {
   if (by.how != search::depth_first) return 5'000;
@@ -154,10 +158,13 @@ class runner {
 
   bool report() const {
     const double rate = static_cast<double>(sums_.random) / std::max(sums_.seconds_random, 1e-6);
-    std::printf("model check: %d scenarios, %d failed, %llu executions depth first (and %llu cut short where the rest was known), "
-                "%llu random and by priorities, seed %llu\n",
-                scenarios_, failed_, static_cast<unsigned long long>(sums_.searched), static_cast<unsigned long long>(sums_.cut),
-                static_cast<unsigned long long>(sums_.random), static_cast<unsigned long long>(line_.seed));
+    std::printf(
+        "model check: %d scenarios, %d failed, %llu executions depth first (and %llu cut short where the rest was "
+        "known), "
+        "%llu random and by priorities, seed %llu\n",
+        scenarios_, failed_, static_cast<unsigned long long>(sums_.searched),
+        static_cast<unsigned long long>(sums_.cut), static_cast<unsigned long long>(sums_.random),
+        static_cast<unsigned long long>(line_.seed));
     if (line_.by.empty()) {
       pairs_.print();
       parking_.print();
@@ -169,16 +176,19 @@ class runner {
   }
 
  private:
-  static double seconds_since(std::clock_t before) { return static_cast<double>(std::clock() - before) / CLOCKS_PER_SEC; }
+  static double seconds_since(std::clock_t before) {
+    return static_cast<double>(std::clock() - before) / CLOCKS_PER_SEC;
+  }
 
   void failed(const scenario& each, const pass& by, const char* fence, const options& how, const result& found) {
     ++failed_;
-    std::printf("\nFAILED %s\n  %s\n  execution %llu, seed %llu, path %s\n"
-                "  again: model_check --only \"%s\" --search %s --fences %s%s%s%s%s --replay %s\n",
-                each.name.c_str(), found.failure.c_str(), static_cast<unsigned long long>(found.executions + found.cut),
-                static_cast<unsigned long long>(found.seed), found.path.c_str(),
-                each.name.c_str(), by.name, fence, line_.deep ? " --deep" : "", line_.plant.empty() ? "" : " --plant \"",
-                line_.plant.c_str(), line_.plant.empty() ? "" : "\"", found.path.c_str());
+    std::printf(
+        "\nFAILED %s\n  %s\n  execution %llu, seed %llu, path %s\n"
+        "  again: model_check --only \"%s\" --search %s --fences %s%s%s%s%s --replay %s\n",
+        each.name.c_str(), found.failure.c_str(), static_cast<unsigned long long>(found.executions + found.cut),
+        static_cast<unsigned long long>(found.seed), found.path.c_str(), each.name.c_str(), by.name, fence,
+        line_.deep ? " --deep" : "", line_.plant.empty() ? "" : " --plant \"", line_.plant.c_str(),
+        line_.plant.empty() ? "" : "\"", found.path.c_str());
     std::fputs(explorer::replay(each.body, how, found.path).c_str(), stdout);
     std::fflush(stdout);
   }
@@ -243,7 +253,8 @@ int main(int count, char** words) {
   }
   runner all(line);
   const std::vector<scenario> scenarios = all_scenarios();
-  const bool is_name = std::any_of(scenarios.begin(), scenarios.end(), [&](const scenario& each) { return each.name == line.only; });
+  const bool is_name =
+      std::any_of(scenarios.begin(), scenarios.end(), [&](const scenario& each) { return each.name == line.only; });
   for (const scenario& each : scenarios) {
     if (is_name ? each.name != line.only : each.name.find(line.only) == std::string::npos) continue;
     if (line.list)

@@ -75,28 +75,28 @@ constexpr int unbounded = 15;
 struct options {
   search how = search::depth_first;
   std::uint64_t executions = std::numeric_limits<std::uint64_t>::max();
-  std::uint64_t seed = 1;         ///< of the first execution; each next one has the next seed
-  int preemptions = 2;            ///< depth first: switches away from a thread that could go on
-  int stale_reads = 2;            ///< depth first: loads that return an overtaken store
-  int surprises = 1;              ///< spurious wake-ups, failures of weak exchanges, early timeouts
-  int steps = 3000;               ///< an execution longer than this is a livelock
+  std::uint64_t seed = 1;  ///< of the first execution; each next one has the next seed
+  int preemptions = 2;     ///< depth first: switches away from a thread that could go on
+  int stale_reads = 2;     ///< depth first: loads that return an overtaken store
+  int surprises = 1;       ///< spurious wake-ups, failures of weak exchanges, early timeouts
+  int steps = 3000;        ///< an execution longer than this is a livelock
   fences fence = fences::asymmetric;
-  bool late_loads = false;        ///< see mutate()
-  bool merge = true;              ///< depth first: leaves an execution that comes to a state that it knows
-  int crash = 0;                  ///< the thread that may stop for ever at any step; 0 for none
+  bool late_loads = false;  ///< see mutate()
+  bool merge = true;        ///< depth first: leaves an execution that comes to a state that it knows
+  int crash = 0;            ///< the thread that may stop for ever at any step; 0 for none
 };
 
 struct result {
-  std::uint64_t executions = 0;   ///< that ran to their end
-  std::uint64_t cut = 0;          ///< … and that came to a state from which everything had been seen
-  bool exhausted = false;         ///< depth first saw everything within its bounds
+  std::uint64_t executions = 0;  ///< that ran to their end
+  std::uint64_t cut = 0;         ///< … and that came to a state from which everything had been seen
+  bool exhausted = false;        ///< depth first saw everything within its bounds
   bool failed = false;
-  bool blocked = false;           ///< the failure is a deadlock or a livelock
-  std::string failure;            ///< what went wrong, without the trace
-  std::string path;               ///< the choices that led there, for replay
+  bool blocked = false;  ///< the failure is a deadlock or a livelock
+  std::string failure;   ///< what went wrong, without the trace
+  std::string path;      ///< the choices that led there, for replay
   std::uint64_t seed = 0;
-  int longest = 0;                ///< steps of the longest execution
-  bool fenced = false;            ///< some heavy fence was called, so that options::fence matters
+  int longest = 0;      ///< steps of the longest execution
+  bool fenced = false;  ///< some heavy fence was called, so that options::fence matters
 };
 
 /// Runs `body` until something fails, everything is seen or the executions are used up.

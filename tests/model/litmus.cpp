@@ -61,7 +61,8 @@ constexpr options everything() {
 constexpr struct {
   search how;
   bool merge;
-} searches[] = {{search::depth_first, true}, {search::depth_first, false}, {search::random, true}, {search::priorities, true}};
+} searches[] = {
+    {search::depth_first, true}, {search::depth_first, false}, {search::random, true}, {search::priorities, true}};
 
 /// `allowed`: the outcomes, space-separated. Depth first has to find exactly these; random search and
 /// priorities must find no other, and random search all of them.
@@ -112,8 +113,7 @@ void caught(const char* name, void (*body)(), const char* what, options how = {}
     only.executions = 1;
     only.seed = result.seed;
     // The change points of priorities depend on the length of the executions before.
-    if (each == search::random)
-      report(explore(body, only).failure == result.failure, name, "the seed does not replay");
+    if (each == search::random) report(explore(body, only).failure == result.failure, name, "the seed does not replay");
   }
 }
 
@@ -126,8 +126,7 @@ void passes(const char* name, void (*body)(), options how = {}) {
     executions += result.executions;
     report(!result.failed, name, result.failure);
     if (each == search::depth_first) report(result.exhausted, name, "not exhausted");
-    if (result.failed)
-      std::fputs(explorer::replay(body, how, result.path).c_str(), stdout);
+    if (result.failed) std::fputs(explorer::replay(body, how, result.path).c_str(), stdout);
   }
 }
 
@@ -279,11 +278,15 @@ void load_buffering() {
 void coherence_of_reads() {
   shared<int> x(0);
   int a = -1, b = -1;
-  together([&] { x.store(1, relaxed); x.store(2, relaxed); },
-           [&] {
-             a = x.load(relaxed);
-             b = x.load(relaxed);
-           });
+  together(
+      [&] {
+        x.store(1, relaxed);
+        x.store(2, relaxed);
+      },
+      [&] {
+        a = x.load(relaxed);
+        b = x.load(relaxed);
+      });
   outcome("%d%d", a, b);
 }
 

@@ -79,9 +79,10 @@ class hunt {
   using place_key = std::tuple<std::string, unsigned, unsigned>;
 
   // Cheap ones for all scenarios before dear ones for any.
-  static constexpr round rounds[] = {{search::random, 100},        {search::random, 1'000, true},  {search::depth_first, 600},
-                                     {search::random, 2'000},      {search::depth_first, 5'000},   {search::priorities, 5'000},
-                                     {search::random, 20'000},     {search::random, 20'000, true}, {search::depth_first, 100'000}};
+  static constexpr round rounds[] = {
+      {search::random, 100},    {search::random, 1'000, true},  {search::depth_first, 600},
+      {search::random, 2'000},  {search::depth_first, 5'000},   {search::priorities, 5'000},
+      {search::random, 20'000}, {search::random, 20'000, true}, {search::depth_first, 100'000}};
   /// Before a mutant counts as a survivor.
   static constexpr std::uint64_t most_executions = 2'000'000;
 
@@ -126,7 +127,8 @@ class hunt {
       if (!found.failed) continue;
       if (!stands_without_mutant(*by.what, how, found)) continue;
       ++by.kills[header];
-      killer = by.what->name + ": " + found.failure + " (seed " + std::to_string(found.seed) + ", path " + found.path + ")";
+      killer =
+          by.what->name + ": " + found.failure + " (seed " + std::to_string(found.seed) + ", path " + found.path + ")";
       return true;
     }
     return false;
@@ -171,9 +173,12 @@ int main(int count, char** words) {
   bool verbose = false;
   for (int i = 1; i < count; ++i) {
     const std::string word = words[i];
-    if (word == "--effort" && i + 1 < count) effort = std::strtoull(words[++i], nullptr, 10);
-    else if (word == "--only" && i + 1 < count) only = words[++i];
-    else if (word == "--verbose") verbose = true;
+    if (word == "--effort" && i + 1 < count)
+      effort = std::strtoull(words[++i], nullptr, 10);
+    else if (word == "--only" && i + 1 < count)
+      only = words[++i];
+    else if (word == "--verbose")
+      verbose = true;
     else {
       std::fprintf(stderr, "unknown: %s\n", word.c_str());
       return 2;

@@ -144,12 +144,14 @@ class watched {
     log_.end(event, outcome::given_up);
   }
   kew::status timed_push() {
-    return push_probe([](Queue& queue, probe& element) { return queue.try_push_for(std::move(element), for_a_while); }, true);
+    return push_probe([](Queue& queue, probe& element) { return queue.try_push_for(std::move(element), for_a_while); },
+                      true);
   }
   /// Timed, with a time that is over.
   kew::status expired_push() {
     return push_probe(
-        [](Queue& queue, probe& element) { return queue.try_push_for(std::move(element), std::chrono::seconds(0)); }, true);
+        [](Queue& queue, probe& element) { return queue.try_push_for(std::move(element), std::chrono::seconds(0)); },
+        true);
   }
   void wait_push_batch(int n) {
     int values[8] = {};
@@ -193,7 +195,9 @@ class watched {
     });
   }
   kew::status consume() {
-    return pop([](Queue& queue, int& value) { return queue.try_consume([&value](probe& element) { value = element.value(); }); });
+    return pop([](Queue& queue, int& value) {
+      return queue.try_consume([&value](probe& element) { value = element.value(); });
+    });
   }
   void pop_batch(int n) {
     int values[8] = {};
@@ -311,9 +315,9 @@ class watched {
 
 // ---- Operations as types, so that a thread is a list of them ---------------------------------------------------
 
-#define KEW_MODEL_OPERATION(name, call)                  \
-  struct name {                                          \
-    static constexpr const char* words = #name;          \
+#define KEW_MODEL_OPERATION(name, call)                             \
+  struct name {                                                     \
+    static constexpr const char* words = #name;                     \
     static void run(auto& queue) { static_cast<void>(queue.call); } \
   }
 KEW_MODEL_OPERATION(push_copy, push_copy());

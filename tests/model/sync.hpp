@@ -49,24 +49,29 @@ class alignas(sizeof(T) < 4 ? 4 : sizeof(T)) atomic {
   T exchange(T to, std::memory_order order = seq_cst, site where = site::current()) noexcept {
     return modify(arithmetic::exchange, bits(to), order, where);
   }
-  T fetch_add(T by, std::memory_order order = seq_cst,
-              site where = site::current()) noexcept requires std::is_integral_v<T> {
+  T fetch_add(T by, std::memory_order order = seq_cst, site where = site::current()) noexcept
+    requires std::is_integral_v<T>
+  {
     return modify(arithmetic::add, bits(by), order, where);
   }
-  T fetch_sub(T by, std::memory_order order = seq_cst,
-              site where = site::current()) noexcept requires std::is_integral_v<T> {
+  T fetch_sub(T by, std::memory_order order = seq_cst, site where = site::current()) noexcept
+    requires std::is_integral_v<T>
+  {
     return modify(arithmetic::subtract, bits(by), order, where);
   }
-  T fetch_or(T by, std::memory_order order = seq_cst,
-             site where = site::current()) noexcept requires std::is_integral_v<T> {
+  T fetch_or(T by, std::memory_order order = seq_cst, site where = site::current()) noexcept
+    requires std::is_integral_v<T>
+  {
     return modify(arithmetic::bit_or, bits(by), order, where);
   }
-  T fetch_and(T by, std::memory_order order = seq_cst,
-              site where = site::current()) noexcept requires std::is_integral_v<T> {
+  T fetch_and(T by, std::memory_order order = seq_cst, site where = site::current()) noexcept
+    requires std::is_integral_v<T>
+  {
     return modify(arithmetic::bit_and, bits(by), order, where);
   }
-  T fetch_xor(T by, std::memory_order order = seq_cst,
-              site where = site::current()) noexcept requires std::is_integral_v<T> {
+  T fetch_xor(T by, std::memory_order order = seq_cst, site where = site::current()) noexcept
+    requires std::is_integral_v<T>
+  {
     return modify(arithmetic::bit_xor, bits(by), order, where);
   }
 
@@ -160,7 +165,9 @@ inline void cpu_relax(::explorer::site where = ::explorer::site::current()) noex
   ::explorer::engine::relax(where);
 }
 inline void yield(::explorer::site where = ::explorer::site::current()) noexcept { ::explorer::engine::relax(where); }
-inline void nap(unsigned, ::explorer::site where = ::explorer::site::current()) noexcept { ::explorer::engine::relax(where); }
+inline void nap(unsigned, ::explorer::site where = ::explorer::site::current()) noexcept {
+  ::explorer::engine::relax(where);
+}
 
 inline void full_fence(::explorer::site where = ::explorer::site::current()) noexcept {
   ::explorer::engine::fence(seq_cst, where);

@@ -37,7 +37,9 @@ inline bool futex_wait(futex_word& word, std::uint32_t expected, time_point dead
 /// of glibc before 2.41 may forget (its bug 25847).
 inline void futex_wake(futex_word& word, int) noexcept {
   // A thread that has compared the word and does not sleep yet holds the mutex until it does.
-  { const std::lock_guard<std::mutex> lock(word.mutex); }
+  {
+    const std::lock_guard<std::mutex> lock(word.mutex);
+  }
   word.changed.notify_all();
 }
 
