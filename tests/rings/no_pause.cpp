@@ -1,37 +1,22 @@
-// No try_ call of mpsc_ring, spmc_ring and mpmc_ring pauses on purpose, yields or naps. What could do so is replaced,
-// for the headers of the rings, by something that counts.
-#include <kew/concepts.hpp>
-#include <kew/detail/machine/clock.hpp>
-#include <kew/detail/machine/sync.hpp>
-#include <kew/status.hpp>
-
-#include <array>
-#include <atomic>
-#include <cstddef>
-#include <cstdint>
-#include <thread>
-#include <vector>
-
-#include "support/catch.hpp"
-#include "support/environment.hpp"
-
-namespace kew_test {
-inline std::atomic<int> pauses{0};
-}
-namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
-inline void counted_pause() noexcept { ++kew_test::pauses; }
-inline void counted_pause(unsigned) noexcept { ++kew_test::pauses; }
-}}}  // namespace kew::KEW_NAMESPACE::detail
-
-#define cpu_relax counted_pause
-#define yield counted_pause
-#define nap counted_pause
+// No try_ call of a ring pauses, yields or naps, whatever came before it.
+#define KEW_NAMESPACE counting
+#define KEW_SYNC_HEADER "support/counting_machine.hpp"
 #include <kew/mpmc_ring.hpp>
 #include <kew/mpsc_ring.hpp>
 #include <kew/spmc_ring.hpp>
-#undef cpu_relax
-#undef yield
-#undef nap
+#include <kew/spsc_ring.hpp>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <string>
+#include <thread>
+#include <type_traits>
+#include <vector>
+
+#include "support/catch.hpp"
+#include "support/counting_machine.hpp"
 
 namespace kew_test {
 namespace {
@@ -41,25 +26,64 @@ template <class Call>
 void on_each_ring(Call call) {
   SECTION("mpmc_ring") { call.template operator()<kew::mpmc_ring<std::uint64_t>>(); }
   SECTION("mpsc_ring") { call.template operator()<kew::mpsc_ring<std::uint64_t>>(); }
+  SECTION("spsc_ring") { call.template operator()<kew::spsc_ring<std::uint64_t>>(); }
   SECTION("spmc_ring") { call.template operator()<kew::spmc_ring<std::uint64_t>>(); }
 }
 
 constexpr int rounds = 100;
 constexpr std::size_t burst = 16;
 
+template <class T>
+T element(std::size_t i) {
+  if constexpr (std::is_same_v<T, std::string>)
+    return std::to_string(i);
+  else
+    return static_cast<T>(i);
+}
+
+/// Both sides in turn, so many elements at a time: so each finds that many, or that few, again and again.
+template <class T>
+void in_turns_of(std::size_t few, std::size_t capacity, bool in_place) {
+  kew::spsc_ring<T> ring(capacity);
+  std::size_t done = 0;
+  for (int round = 0; round < 300; ++round) {
+    for (std::size_t i = 0; i < few; ++i) done += static_cast<bool>(ring.try_push(element<T>(i)));
+    std::vector<T> batch(few, element<T>(7));
+    done += ring.try_push_n(batch.begin(), few);
+    if constexpr (std::is_trivially_default_constructible_v<T>)
+      if (in_place) {
+        auto claim = ring.try_claim(few);
+        for (T& slot : claim.first()) slot = element<T>(1);
+        for (T& slot : claim.second()) slot = element<T>(2);
+        claim.commit(claim.size());
+      }
+    if (in_place) {
+      auto peek = ring.try_peek(1);
+      peek.release(peek.size());
+    }
+    T out = element<T>(0);
+    for (std::size_t i = 0; i <= few; ++i) done += static_cast<bool>(ring.try_pop(out));
+    done += static_cast<bool>(ring.try_consume([](T&) {}));
+    batch.clear();
+    done += ring.try_pop_n(std::back_inserter(batch), few);
+    while (ring.try_pop()) ++done;
+  }
+  CHECK(done > 0);
+}
+
 }  // namespace
 
 TEST_CASE("a burst that is there is taken without a pause", "[no_pause]") {
   on_each_ring([]<class Ring> {
     Ring ring(1024);
-    pauses = 0;
+    waits = 0;
     for (int round = 0; round < rounds; ++round) {
       for (std::size_t i = 0; i < burst; ++i) REQUIRE(ring.try_push(i));
       std::size_t taken = 0;
       while (ring.try_pop()) ++taken;
       CHECK(taken == burst);
     }
-    CHECK(pauses == 0);
+    CHECK(waits == 0);
   });
 }
 
@@ -68,21 +92,21 @@ TEST_CASE("room that is there is used without a pause", "[no_pause]") {
     Ring ring(1024);
     while (ring.try_push(0)) {
     }
-    pauses = 0;
+    waits = 0;
     for (int round = 0; round < rounds; ++round) {
       for (std::size_t i = 0; i < burst; ++i) REQUIRE(ring.try_pop());
       std::size_t used = 0;
       while (ring.try_push(used)) ++used;
       CHECK(used == burst);
     }
-    CHECK(pauses == 0);
+    CHECK(waits == 0);
   });
 }
 
 TEST_CASE("no call pauses in batches or in a stream either", "[no_pause]") {
   on_each_ring([]<class Ring> {
     Ring ring(64);
-    pauses = 0;
+    waits = 0;
     std::array<std::uint64_t, burst> items{};
     for (int round = 0; round < rounds; ++round) {
       while (ring.try_push_n(items.begin(), burst) > 0) {
@@ -104,8 +128,19 @@ TEST_CASE("no call pauses in batches or in a stream either", "[no_pause]") {
       else
         std::this_thread::yield();
     consumer.join();
-    CHECK(pauses == 0);
+    CHECK(waits == 0);
   });
+}
+
+TEMPLATE_TEST_CASE("no try_ call of spsc_ring pauses on purpose", "[no_pause]", std::uint64_t, char, std::string) {
+  for (const std::size_t capacity : {1, 2, 3, 16, 1000})
+    for (const std::size_t few : {1, 2, 3, 12, 300})
+      for (const bool in_place : {false, true}) {
+        INFO("capacity " << capacity << ", in turns of " << few << (in_place ? ", in place" : ""));
+        waits = 0;
+        in_turns_of<TestType>(few, capacity, in_place);
+        CHECK(waits == 0);
+      }
 }
 
 }  // namespace kew_test

@@ -9,7 +9,7 @@
 #include <kew/config.hpp>
 
 namespace kew_test {
-inline long waits = 0;
+inline std::atomic<long> waits{0};
 }
 
 namespace kew { inline namespace KEW_NAMESPACE { namespace detail {

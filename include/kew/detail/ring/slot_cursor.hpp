@@ -23,6 +23,11 @@ class slot_cursor {
     return *this;
   }
 
+  Index position() const noexcept { return position_; }
+  bool is_first_in_group() const noexcept { return Positions::place(position_) == 0; }
+  /// Of the slot before, where that is in the same group, and so in the same lap.
+  atomic<slot_state>& state_before() const noexcept { return group().state(Positions::place(position_) - 1); }
+
   T* element() const noexcept { return group().element(Positions::place(position_)); }
   atomic<slot_state>& state() const noexcept { return group().state(Positions::place(position_)); }
 

@@ -40,7 +40,8 @@ class slot_positions {
 
   explicit constexpr slot_positions(std::size_t capacity) noexcept
       : last_(index_of(capacity - 1)),
-        mask_(static_cast<Index>(max(std::bit_ceil(last_ + std::size_t{1}), std::size_t{stride}) - 1)) {}
+        mask_(static_cast<Index>(max(std::bit_ceil(last_ + std::size_t{1}), std::size_t{stride}) - 1)),
+        bits_(static_cast<unsigned char>(std::countr_one(mask_))) {}
 
   constexpr std::size_t capacity() const noexcept { return ordinal(last_) + 1; }
 
@@ -54,9 +55,7 @@ class slot_positions {
   constexpr Index without_flags(Index word) const noexcept { return static_cast<Index>(word & ~(sealed() | held())); }
 
   /// The state of the slot while it waits for the push at this position.
-  constexpr slot_state free_at(Index position) const noexcept {
-    return static_cast<slot_state>(position >> std::countr_one(mask_));
-  }
+  constexpr slot_state free_at(Index position) const noexcept { return static_cast<slot_state>(position >> bits_); }
   /// … while it waits for the pop at this position.
   constexpr slot_state filled_at(Index position) const noexcept {
     return static_cast<slot_state>(free_at(position) | filled);
@@ -118,6 +117,7 @@ class slot_positions {
  private:
   Index last_;
   Index mask_;
+  unsigned char bits_;  // of mask_
 };
 
 }}}  // namespace kew::KEW_NAMESPACE::detail

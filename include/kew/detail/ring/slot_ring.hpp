@@ -121,25 +121,28 @@ class slot_ring {
       if (!room.answer) return room.answer;
       position = room.position;
       if constexpr (!many_push) {
-        construct(position, std::forward<A>(arguments)...);
+        const cursor here = slots_from(position);
+        std::construct_at(here.element(), std::forward<A>(arguments)...);
         pushed_.claim(position, positions_.next(position));
-        publish(position);
+        publish(here);
         return status::success;
       } else if constexpr (std::is_nothrow_constructible_v<T, A...>) {
         const Index next = positions_.next(position);
         if (!pushed_.claim(position, next)) continue;
-        construct(position, std::forward<A>(arguments)...);
-        settle_pushes_before(position);
-        publish(position);
+        const cursor here = slots_from(position);
+        std::construct_at(here.element(), std::forward<A>(arguments)...);
+        settle_pushes_before(here);
+        publish(here);
         finish_pushes_before(next);
         return status::success;
       } else {
         if (!pushed_.claim(position, hold(position))) continue;
         holding held{*this, position};
-        construct(position, std::forward<A>(arguments)...);
-        settle_pushes_before(position);
+        const cursor here = slots_from(position);
+        std::construct_at(here.element(), std::forward<A>(arguments)...);
+        settle_pushes_before(here);
         const Index next = held.advance(1);
-        publish(position);
+        publish(here);
         finish_pushes_before(next);
         return status::success;
       }
@@ -168,8 +171,8 @@ class slot_ring {
       } else if constexpr (cannot_throw) {
         const Index next = positions_.next(position, run);
         if (!pushed_.claim(position, next)) continue;
-        settle_pushes_before(position);
         cursor to = slots_from(position);
+        settle_pushes_before(to);
         for (std::size_t i = 1;; ++i, ++to, ++first) {
           std::construct_at(to.element(), *first);
           publish(to);
@@ -181,7 +184,7 @@ class slot_ring {
         if (!pushed_.claim(position, hold(position))) continue;
         holding held{*this, position};
         build(position, first, run);
-        settle_pushes_before(position);
+        settle_pushes_before(slots_from(position));
         const Index next = held.advance(run);
         publish(position, run);
         finish_pushes_before(next);
@@ -196,8 +199,8 @@ class slot_ring {
     [[maybe_unused]] const pop_turn turn(consuming_, one_consumer);
     const finding item = claim_item();
     if (!item.answer) return item.answer;
-    const release_on_exit released{*this, item.position};
-    return result<T>(std::in_place, std::move(*element(item.position)));
+    const release_on_exit released{*this, slots_from(item.position)};
+    return result<T>(std::in_place, std::move(*released.here.element()));
   }
   /// The same, by assignment to `out`.
   status try_pop(T& out) noexcept(std::is_nothrow_move_assignable_v<T>) {
@@ -211,8 +214,8 @@ class slot_ring {
     [[maybe_unused]] const pop_turn turn(consuming_, one_consumer);
     const finding item = claim_item();
     if (!item.answer) return item.answer;
-    const release_on_exit released{*this, item.position};
-    std::forward<F>(f)(*element(item.position));
+    const release_on_exit released{*this, slots_from(item.position)};
+    std::forward<F>(f)(*released.here.element());
     return status::success;
   }
 
@@ -237,8 +240,9 @@ class slot_ring {
         run = filled_run(position, n);
         next = positions_.next(position, run);
       } while (!popped_.claim(position, next));
-      settle_pops_before(position);
-      for (cursor from = slots_from(position); count < run; ++count, ++from) {
+      cursor from = slots_from(position);
+      settle_pops_before(from);
+      for (; count < run; ++count, ++from) {
         hand_out(*from.element());
         std::destroy_at(from.element());
         give_back(from);
@@ -399,17 +403,19 @@ class slot_ring {
   }
 
   /// To be called before an operation finishes: each one before it has finished then, or is marked as overtaken.
-  void settle_pushes_before(Index position) noexcept { settle_before(pushed_, position, 0); }
-  void settle_pops_before(Index position) noexcept {
-    if constexpr (many_pop) settle_before(popped_, position, positions_.filled);
+  void settle_pushes_before(const cursor& here) noexcept { settle_before(pushed_, here, 0); }
+  void settle_pops_before(const cursor& here) noexcept {
+    if constexpr (many_pop) settle_before(popped_, here, positions_.filled);
   }
   template <class Counter>
-  void settle_before(Counter& counter, Index position, slot_state taken) noexcept {
+  void settle_before(Counter& counter, const cursor& here, slot_state taken) noexcept {
     // In the line of this slot or, where it is the first one there, in the counter's.
-    const bool settled = positions_.place(position) != 0 ? is_finished(static_cast<Index>(position - 1), taken)
-                                                         : counter.finished_before(position);
+    const bool settled = here.is_first_in_group()
+                             ? counter.finished_before(here.position())
+                             // Edge "finish": as in is_finished.
+                             : (here.state_before().load(acquire) & ~positions_.overtaken) != (here.free() | taken);
     if (!settled) [[unlikely]]
-      mark_before(position, taken);
+      mark_before(here.position(), taken);
   }
   [[gnu::noinline]] void mark_before(Index position, slot_state taken) noexcept {
     // A lap before is the slot of this position, so the walk ends there at the latest.
@@ -434,21 +440,14 @@ class slot_ring {
 
   // ---- Filling and emptying --------------------------------------------------------------------------------------
 
-  template <class... A>
-  void construct(Index position, A&&... arguments) noexcept(std::is_nothrow_constructible_v<T, A...>) {
-    std::construct_at(element(position), std::forward<A>(arguments)...);
-  }
-
   // Edge "item": hands the element to a consumer. Edge "finish"
-  void publish(Index position) noexcept { state(position).store(positions_.filled_at(position), release); }
-  void publish(const cursor& to) noexcept { to.state().store(to.filled(), release); }  // the same edges
+  void publish(const cursor& to) noexcept { to.state().store(to.filled(), release); }
   void publish(Index position, std::size_t n) noexcept {
     for (cursor to = slots_from(position); n > 0; --n, ++to) publish(to);
   }
 
   // Edge "slot": hands the slot back to the producers. Edge "finish"
-  void give_back(Index position) noexcept { state(position).store(positions_.freed_at(position), release); }
-  void give_back(const cursor& from) noexcept { from.state().store(from.freed(), release); }  // the same edges
+  void give_back(const cursor& from) noexcept { from.state().store(from.freed(), release); }
 
   /// Constructs `n` elements, or none if one throws.
   template <class It>
@@ -478,13 +477,13 @@ class slot_ring {
   /// Destroys the element and frees its slot on the way out, whichever way that is.
   struct release_on_exit {
     slot_ring& ring;
-    Index position;
+    cursor here;
 
     ~release_on_exit() {
-      std::destroy_at(ring.element(position));
-      ring.settle_pops_before(position);
-      ring.give_back(position);
-      ring.finish_pops_before(ring.positions_.next(position));
+      std::destroy_at(here.element());
+      ring.settle_pops_before(here);
+      ring.give_back(here);
+      ring.finish_pops_before(ring.positions_.next(here.position()));
     }
   };
 
