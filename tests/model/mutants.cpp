@@ -77,7 +77,7 @@ class hunt {
   using place_key = std::tuple<std::string, unsigned, unsigned>;
 
   // Cheap ones for all scenarios before dear ones for any.
-  static constexpr round rounds[] = {{search::random, 100},         {search::depth_first, 600},  {search::random, 2'000},
+  static constexpr round rounds[] = {{search::random, 100},         {search::depth_first, 2'000}, {search::random, 2'000},
                                      {search::random, 1'000, true}, {search::depth_first, 5'000}, {search::priorities, 5'000},
                                      {search::random, 20'000},      {search::depth_first, 100'000}};
   /// Before a mutant counts as a survivor.
