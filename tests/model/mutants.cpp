@@ -80,7 +80,7 @@ class hunt {
 
   // Cheap ones for all scenarios before dear ones for any.
   static constexpr round rounds[] = {
-      {search::random, 100},    {search::random, 1'000, true},  {search::depth_first, 600},
+      {search::random, 100},    {search::random, 1'000, true},  {search::depth_first, 2'000},
       {search::random, 2'000},  {search::depth_first, 5'000},   {search::priorities, 5'000},
       {search::random, 20'000}, {search::random, 20'000, true}, {search::depth_first, 100'000}};
   /// Before a mutant counts as a survivor.
