@@ -290,7 +290,11 @@ class sleeper {
 
   /// The caller has what it waited for.
   void satisfied() noexcept {
+    const bool may_be_late = prepared_;
     cancel();
+    // A permit that came after the look may stand for another thing than what the look has found: an entry may wait for
+    // that.
+    if (may_be_late && permit_) place_.notify();
     permit_ = false;
   }
 
