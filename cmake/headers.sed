@@ -17,3 +17,18 @@ s/^}\(}*\)  \/\/ namespace kew::KEW_NAMESPACE/\1  \/\/ namespace kew/
 s/^#define KEW_.*//
 # A class whose base is another one of its own name is taken for its own base.
 s/^class metered_ring : public metered_ring<.*> {/class metered_ring {/
+# A class whose comment sends its readers to the header's manual shows the manual itself.
+/^\/\/\/ .*[a-z_]\.hpp says/ {
+  h
+  x
+  s|.*[^a-z_]\([a-z_]*\)\.hpp says.*|///\n/// @copydetails kew/\1.hpp|
+  x
+}
+/^\/\/\//! {
+  x
+  /copydetails/ {
+    p
+    s/.*//
+  }
+  x
+}
