@@ -16,6 +16,7 @@ case $2 in
     for words in "try_push_until" "Push, and wait for room" "Avoid when" "membarrier"; do
       grep -q "$words" classkew_1_1blocking__queue.html || { echo "nothing of '$words' on the page of blocking_queue"; exit 1; }
     done
+    grep -q 'at most, exactly' classkew_1_1mpmc__ring.html || { echo "no constructor on the page of mpmc_ring"; exit 1; }
     grep -q 'make_channel' classkew_1_1producer.html || { echo "no way from producer to make_channel"; exit 1; }
     ;;
   format) need clang-format-19 && sources | xargs clang-format-19 -i ;;
