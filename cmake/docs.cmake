@@ -20,6 +20,12 @@ foreach(name *_room *_side channel_state element_requirements first_handles flag
   list(APPEND DOXYGEN_EXCLUDE_SYMBOLS kew::detail::${name})
 endforeach()
 
+# The pages are readable in the dark and on a telephone.
+set(DOXYGEN_HTML_EXTRA_STYLESHEET ${CMAKE_CURRENT_LIST_DIR}/site.css)
+set(DOXYGEN_HTML_OUTPUT site)
+set(DOXYGEN_IMAGE_PATH ${PROJECT_SOURCE_DIR}/benchmarks)
+set(DOXYGEN_EXAMPLE_PATH ${PROJECT_SOURCE_DIR}/examples)
+
 # What depends on the library's age is there.
 set(DOXYGEN_PREDEFINED __cpp_lib_jthread=201911L)
 
@@ -30,11 +36,26 @@ set(DOXYGEN_BUILTIN_STL_SUPPORT YES)
 set(DOXYGEN_JAVADOC_AUTOBRIEF YES)
 set(DOXYGEN_GENERATE_LATEX NO)
 set(DOXYGEN_HAVE_DOT NO)
+set(DOXYGEN_CLASS_GRAPH NO)
 set(DOXYGEN_QUIET YES)
 set(DOXYGEN_WARN_AS_ERROR FAIL_ON_WARNINGS)
 doxygen_add_docs(docs
   ${PROJECT_SOURCE_DIR}/README.md
+  ${PROJECT_SOURCE_DIR}/docs/guide.md
+  ${PROJECT_SOURCE_DIR}/examples/README.md
   ${PROJECT_SOURCE_DIR}/examples/coming_from.md
+  ${PROJECT_SOURCE_DIR}/packaging/README.md
+  ${PROJECT_SOURCE_DIR}/CHANGELOG.md
+  ${PROJECT_SOURCE_DIR}/CONTRIBUTING.md
+  ${PROJECT_SOURCE_DIR}/benchmarks/README.md
+  ${PROJECT_SOURCE_DIR}/tests/README.md
+  ${PROJECT_SOURCE_DIR}/tests/bugs/README.md
   ${PROJECT_SOURCE_DIR}/include/kew
   ${PROJECT_SOURCE_DIR}/include/kew/detail/meter/stamped_ring.hpp
-  ${PROJECT_SOURCE_DIR}/include/kew/detail/ring/slot_ring.hpp)
+  ${PROJECT_SOURCE_DIR}/include/kew/detail/ring/slot_ring.hpp
+  ${PROJECT_SOURCE_DIR}/include/kew/detail/wait/pop_half.hpp
+  ${PROJECT_SOURCE_DIR}/include/kew/detail/wait/push_half.hpp)
+
+# The guide, the cookbook, the reference and the charts as static files, in build/site.
+add_custom_target(site sh ${CMAKE_CURRENT_LIST_DIR}/site.sh ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR}/site VERBATIM)
+add_dependencies(site docs)

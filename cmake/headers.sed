@@ -17,3 +17,34 @@ s/^}\(}*\)  \/\/ namespace kew::KEW_NAMESPACE/\1  \/\/ namespace kew/
 s/^#define KEW_.*//
 # A class whose base is another one of its own name is taken for its own base.
 s/^class metered_ring : public metered_ring<.*> {/class metered_ring {/
+# A class whose comment sends its readers to the header's manual shows the manual itself.
+/^\/\/\/ .*[a-z_]\.hpp says/ {
+  h
+  x
+  s|.*[^a-z_]\([a-z_]*\)\.hpp says.*|///\n/// @copydetails kew/\1.hpp|
+  x
+}
+/^\/\/\//! {
+  x
+  /copydetails/ {
+    p
+    s/.*//
+  }
+  x
+}
+# The constructors that a ring inherits.
+/^class [a-z]*_ring/ {
+  h
+  x
+  s|^class \([a-z_]*\).*|\1|
+  x
+}
+/^  using detail::.*::\(slot_ring\|basic_spsc_ring\);/ {
+  G
+  s|.*\n\(.*\)| public:\
+  /// Of the fixed Capacity, with its slots inside the object: without the heap.\
+  \1();\
+  /// `capacity` elements at most, exactly; where the type has no Capacity. Throws std::invalid_argument for 0,\
+  /// std::length_error for what cannot be addressed, std::bad_alloc. Nothing is allocated after that.\
+  explicit \1(std::size_t capacity, const Allocator\& allocator = {});|
+}

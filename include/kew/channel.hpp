@@ -194,7 +194,7 @@ class observer : public detail::handle<T, Ring, Wait, detail::no_side> {
   friend class detail::handle;
 };
 
-/// The pushing half of a channel. One thread at a time uses a handle; channel.hpp says what follows when handles come
+/// The pushing half of a channel, from make_channel() and its like. One thread at a time uses a handle; channel.hpp says what follows when handles come
 /// and go. A handle that was moved from answers `closed`.
 template <class T, class Ring, class Wait>
 class producer : public detail::handle<T, Ring, Wait, detail::producer_side>,
@@ -240,7 +240,7 @@ class producer : public detail::handle<T, Ring, Wait, detail::producer_side>,
   friend detail::first_handles<T, Ring, Wait>;
 };
 
-/// The popping half of a channel. One thread at a time uses a handle; channel.hpp says what follows when handles come
+/// The popping half of a channel, from make_channel() and its like. One thread at a time uses a handle; channel.hpp says what follows when handles come
 /// and go. A handle that was moved from answers `closed`.
 template <class T, class Ring, class Wait>
 class consumer : public detail::handle<T, Ring, Wait, detail::consumer_side>,

@@ -457,14 +457,14 @@ class basic_spsc_ring {
   numbered* push_slots_ = numbered_.data();  // the next element goes into one of these; null: into the array
   bool claimed_ =
       false;  // a claim is open; kept also where nothing is checked, as another unit of the program may check
-  [[no_unique_address]] solo producing_;
+  [[no_unique_address]] solo producing_{};
   alignas(cache_line) atomic<Index> popped_;
   alignas(cache_line) Index pop_limit_;          // up to here the array is known to be filled
   Index empty_at_;                               // where the consumer last caught up with the producer
   numbered* pop_slots_ = numbered_.data();       // the next element is looked for in one of these; null: in the array
   bool counted_ = Way == publication::by_count;  // all that the array does not have yet will be counted
   bool peeked_ = false;                          // as claimed_
-  [[no_unique_address]] solo consuming_;
+  [[no_unique_address]] solo consuming_{};
 };
 
 /// Slots that the producer fills in place. Dropped without commit(), it publishes nothing.

@@ -125,7 +125,7 @@ class [[nodiscard("it holds the element, or says why there is none")]] result {
   using value_type = T;  ///< What may be inside.
 
   /// No value, because of `why`; not for kew::status::success.
-  constexpr result(kew::status why) noexcept : status_(why) {}
+  constexpr result(kew::status why) noexcept : room_(), status_(why) {}
 
   /// A value, made from `arguments` in its place. Throws what T's constructor throws.
   template <class... A>

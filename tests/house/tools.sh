@@ -1,5 +1,5 @@
 #!/bin/sh
-# usage: tools.sh ROOT format|format-check|ctags
+# usage: tools.sh ROOT format|format-check|ctags|site [SITE]
 # Holds the source against other people's tools. Exits with 77 where a tool is not installed.
 set -eu
 cd "$1"
@@ -7,6 +7,18 @@ need() { command -v "$1" >/dev/null || { echo "SKIPPED: no $1"; exit 77; }; }
 sources() { find include tests benchmarks examples -name bad -prune -o \( -name '*.hpp' -o -name '*.cpp' \) -print; }
 
 case $2 in
+  # Every link within the site leads somewhere, and the page of a queue has its verbs, and those under headings.
+  site)
+    cd "$3"
+    grep -oh -e 'href="[^"#:]*["#]' -e 'src="[^"#:]*"' ./*.html | sed 's/.*="//; s/["#]$//' | sort -u >links.txt
+    while read -r page; do [ -e "./$page" ] || { echo "no page $page"; exit 1; }; done <links.txt
+    rm links.txt
+    for words in "try_push_until" "Push, and wait for room" "Avoid when" "membarrier"; do
+      grep -q "$words" classkew_1_1blocking__queue.html || { echo "nothing of '$words' on the page of blocking_queue"; exit 1; }
+    done
+    grep -q 'at most, exactly' classkew_1_1mpmc__ring.html || { echo "no constructor on the page of mpmc_ring"; exit 1; }
+    grep -q 'make_channel' classkew_1_1producer.html || { echo "no way from producer to make_channel"; exit 1; }
+    ;;
   format) need clang-format-19 && sources | xargs clang-format-19 -i ;;
   format-check) need clang-format-19 && sources | xargs clang-format-19 --dry-run --Werror ;;
   # An editor finds the classes of kew, and in their namespace.

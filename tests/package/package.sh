@@ -251,6 +251,19 @@ case $case in
     quietly "$work/build/consumer"
     ;;
 
+  # The archive has what a user needs, and the single header lies beside it.
+  release)
+    command -v git >/dev/null || skip "no git"
+    git -C "$source" rev-parse HEAD >/dev/null 2>&1 || skip "no repository"
+    plain -D KEW_BUILD_EXAMPLES=OFF
+    quietly "$CMAKE" --build "$work/kew" --target release
+    tar -xzf "$work/kew/release/kew-$version.tar.gz" -C "$work"
+    for file in CMakeLists.txt LICENSE README.md include/kew/kew.hpp; do
+      [ -f "$work/kew-$version/$file" ] || fail "no $file in the archive"
+    done
+    grep -q "kew $version" "$work/kew/release/kew-$version.hpp" || fail "not this version's header"
+    ;;
+
   # One version, wherever it stands.
   versions)
     for said in "meson.build:version: '$version'" "MODULE.bazel:version = \"$version\"" \

@@ -272,8 +272,8 @@ class meter {
   }
 
   const typename Clock::time_point start_ = Clock::now();
-  push_shards pushes_;
-  pop_shards pops_;
+  push_shards pushes_{};
+  pop_shards pops_{};
   alignas(cache_line) figure highest_length_{0};
   alignas(cache_line) figure longest_wait_{0};  ///< Rarely written, as the highest length.
   std::array<figure, histogram_scale::buckets> waits_{};

@@ -214,7 +214,7 @@ class stamped_ring {
     Out out;
   };
 
-  meter_type meter_;
+  meter_type meter_{};
   inner_ring ring_;
 };
 

@@ -503,8 +503,8 @@ class slot_ring {
 
   side_counter<Producers, Index> pushed_;
   side_counter<Consumers, Index> popped_;
-  [[no_unique_address]] push_side producing_;
-  [[no_unique_address]] pop_side consuming_;
+  [[no_unique_address]] push_side producing_{};
+  [[no_unique_address]] pop_side consuming_{};
 };
 
 }}}  // namespace kew::KEW_NAMESPACE::detail

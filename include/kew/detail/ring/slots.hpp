@@ -99,8 +99,8 @@ class slots<Slot, dynamic_capacity, Allocator, Most, Elements> {
  private:
   std::size_t block_count() const noexcept { return (slot_count() * sizeof(Slot) + sizeof(block) - 1) / sizeof(block); }
 
-  typename block_traits::pointer blocks_;
-  std::size_t size_;
+  typename block_traits::pointer blocks_{};
+  std::size_t size_{};
   [[no_unique_address]] block_allocator allocator_;
 };
 

@@ -28,6 +28,9 @@ class pop_half {
   using duration = std::chrono::duration<Rep, Period>;
 
  public:
+  /// @name Pop, and wait for an element
+  /// @{
+
   /// Waits for an element: `closed` only when closed and drained. If moving it out throws, that one element is lost.
   result<T> pop() {
     auto* const queue = to_core();
@@ -39,11 +42,14 @@ class pop_half {
   /// that was requested before changes nothing.
   result<T> pop(std::stop_token token) { return pop_within(stop_limit{token, no_limit{}}); }
 #endif
+  /// @}
+
+  /// @name Pop, and wait for so long
+  /// @{
 
   /// As pop, and ends when the time has run out: not before, and later only by what the scheduler takes. Then it
   /// answers what its last look found: `empty`; or `busy`, where another thread was in the middle of its own call. A
   /// time that is over already means one look; the largest duration never ends. `_for` is measured on the steady clock.
-  /// @{
   template <class Rep, class Period>
   result<T> try_pop_for(duration<Rep, Period> limit) {
     return pop_within(time_limit{after(limit)});
@@ -55,8 +61,10 @@ class pop_half {
   /// @}
 
 #if defined(__cpp_lib_jthread)
-  /// As try_pop_for and try_pop_until, and answers `stopped` when a stop is requested while it waits.
+  /// @name Pop, and wait for so long, or until a stop is requested
   /// @{
+
+  /// As try_pop_for and try_pop_until, and answers `stopped` when a stop is requested while it waits.
   template <class Rep, class Period>
   result<T> try_pop_for(duration<Rep, Period> limit, std::stop_token token) {
     return pop_within(stop_limit{token, time_limit{after(limit)}});
@@ -68,8 +76,10 @@ class pop_half {
   /// @}
 #endif
 
-  /// Never waits: an element, or `empty`, `busy`, or `closed` where closed and drained.
+  /// @name Pop, and never wait
   /// @{
+
+  /// Never waits: an element, or `empty`, `busy`, or `closed` where closed and drained.
   result<T> try_pop() {
     auto* const queue = to_core();
     return queue ? queue->try_pop() : status::closed;

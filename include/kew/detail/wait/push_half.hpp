@@ -30,10 +30,12 @@ class push_half {
   using duration = std::chrono::duration<Rep, Period>;
 
  public:
+  /// @name Push, and wait for room
+  /// @{
+
   /// Waits for room: `success`, or `closed`. Whatever is not success has left the arguments untouched. Throws what T's
   /// constructor throws, and then nothing has been pushed. `emplace` builds the element from its arguments. Never from
   /// inside try_consume of the same queue, whose slot would have to become free first.
-  /// @{
   status push(const T& value)
     requires std::is_copy_constructible_v<T>
   {
@@ -56,9 +58,11 @@ class push_half {
   /// @}
 
 #if defined(__cpp_lib_jthread)
+  /// @name Push, and wait until a stop is requested
+  /// @{
+
   /// As push, and answers `stopped` when a stop is requested while it waits. Where there is room at once, a stop that
   /// was requested before changes nothing.
-  /// @{
   status push(const T& value, std::stop_token token)
     requires std::is_copy_constructible_v<T>
   {
@@ -73,10 +77,12 @@ class push_half {
   /// @}
 #endif
 
+  /// @name Push, and wait for so long
+  /// @{
+
   /// As push, and ends when the time has run out: not before, and later only by what the scheduler takes. Then it
   /// answers what its last look found: `full`; or `busy`, where another thread was in the middle of its own call. A
   /// time that is over already means one look; the largest duration never ends. `_for` is measured on the steady clock.
-  /// @{
   template <class Rep, class Period>
     requires std::is_copy_constructible_v<T>
   status try_push_for(const T& value, duration<Rep, Period> limit) {
@@ -108,8 +114,10 @@ class push_half {
   /// @}
 
 #if defined(__cpp_lib_jthread)
-  /// As try_push_for and try_push_until, and answers `stopped` when a stop is requested while it waits.
+  /// @name Push, and wait for so long, or until a stop is requested
   /// @{
+
+  /// As try_push_for and try_push_until, and answers `stopped` when a stop is requested while it waits.
   template <class Rep, class Period>
     requires std::is_copy_constructible_v<T>
   status try_push_for(const T& value, duration<Rep, Period> limit, std::stop_token token) {
@@ -131,8 +139,10 @@ class push_half {
   /// @}
 #endif
 
-  /// Never waits: `success`, `full`, `busy` or `closed`. Whatever is not success has left the arguments untouched.
+  /// @name Push, and never wait
   /// @{
+
+  /// Never waits: `success`, `full`, `busy` or `closed`. Whatever is not success has left the arguments untouched.
   status try_push(const T& value)
     requires std::is_copy_constructible_v<T>
   {

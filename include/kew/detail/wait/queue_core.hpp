@@ -222,8 +222,8 @@ class queue_core {
 #endif
 
   closable ring_;
-  wait_point room_;   ///< Where producers wait.
-  wait_point items_;  ///< Where consumers wait.
+  wait_point room_{};   ///< Where producers wait.
+  wait_point items_{};  ///< Where consumers wait.
 };
 
 }}}  // namespace kew::KEW_NAMESPACE::detail

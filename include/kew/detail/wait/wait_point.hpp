@@ -245,10 +245,10 @@ class alignas(cache_line) wait_point {
   atomic<std::uint64_t> word_{0};
   /// What the kernel compares before it puts a thread to sleep.
   futex_word wake_ups_{0};
-  asymmetric_fence fence_;
-  hint<bool> sleepers_first_;
+  asymmetric_fence fence_{};
+  hint<bool> sleepers_first_{};
   /// Guards the list. Taken only where there is, or was, an entry.
-  spin_lock lock_;
+  spin_lock lock_{};
   wait_entry* first_ = nullptr;
   wait_entry* last_ = nullptr;
 };
