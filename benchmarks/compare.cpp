@@ -10,8 +10,7 @@
 
 #include "session.hpp"
 
-namespace bench {
-namespace {
+namespace bench { namespace {
 
 /// What a run measures: which rows, and in how many rounds. A row whose entries take long needs fewer.
 struct part {
@@ -20,15 +19,22 @@ struct part {
 };
 
 std::vector<part> plan() {
-  const auto rounds = [](int few, int many) { return session.rounds > 0 ? session.rounds : session.long_form ? many : few; };
+  const auto rounds = [](int few, int many) {
+    return session.rounds > 0 ? session.rounds : session.long_form ? many : few;
+  };
   const int main_rounds = rounds(9, 15);
   std::vector<part> parts;
   if (session.long_form)
     // Whatever differs from the usual job in one thing: item, capacity or batch.
-    parts.push_back({std::regex(R"(throughput/.*/(8B/capacity:1024/batch:\d+|8B/capacity:\d+/batch:1|\w+/capacity:1024/batch:1))"), main_rounds});
+    parts.push_back(
+        {std::regex(R"(throughput/.*/(8B/capacity:1024/batch:\d+|8B/capacity:\d+/batch:1|\w+/capacity:1024/batch:1))"),
+         main_rounds});
   else
-    parts.push_back({std::regex(R"(throughput/spsc/1p1c/(8B/capacity:(1024|65536)/batch:1|64B/capacity:1024/batch:1|8B/capacity:1024/batch:256))"
-                                R"(|throughput/mpmc/2p2c/8B/capacity:1024/batch:64|throughput/.*/8B/capacity:1024/batch:1)"), main_rounds});
+    parts.push_back(
+        {std::regex(
+             R"(throughput/spsc/1p1c/(8B/capacity:(1024|65536)/batch:1|64B/capacity:1024/batch:1|8B/capacity:1024/batch:256))"
+             R"(|throughput/mpmc/2p2c/8B/capacity:1024/batch:64|throughput/.*/8B/capacity:1024/batch:1)"),
+         main_rounds});
   parts.push_back({std::regex("uncontended/.*|ping_pong/.*|wake_up"), main_rounds});
   parts.push_back({std::regex(session.long_form ? "latency/.*" : "latency/(spsc|mpmc_waiting)/.*"), rounds(5, 15)});
   parts.push_back({std::regex("length/.*"), rounds(3, 9)});
@@ -97,9 +103,7 @@ std::string number(double value, int digits = 3) {
   words << std::fixed << std::setprecision(std::max(0, digits - before)) << value;
   return words.str();
 }
-std::string per_second(double rate) {
-  return rate >= 1e6 ? number(rate / 1e6) + " M/s" : number(rate / 1e3) + " k/s";
-}
+std::string per_second(double rate) { return rate >= 1e6 ? number(rate / 1e6) + " M/s" : number(rate / 1e3) + " k/s"; }
 std::string time_words(double ns) {
   return ns >= 1e6 ? number(ns / 1e6) + " ms" : ns >= 1e3 ? number(ns / 1e3) + " µs" : number(ns) + " ns";
 }
@@ -142,8 +146,9 @@ class collector : public benchmark::BenchmarkReporter {
       }
       series& into = all[row][contender];
       const auto rate = run.counters.find("items_per_second");
-      into.figure[round_] = rate != run.counters.end() ? rate->second.value
-                                                       : run.real_accumulated_time / static_cast<double>(run.iterations) * 1e9;
+      into.figure[round_] = rate != run.counters.end()
+                                ? rate->second.value
+                                : run.real_accumulated_time / static_cast<double>(run.iterations) * 1e9;
       for (const auto& [key, counter] : run.counters) into.counters[key].push_back(counter.value);
       into.label = run.report_label;
     }
@@ -162,8 +167,8 @@ class collector : public benchmark::BenchmarkReporter {
     const double left = done_ > 0.05 * expected_ ? spent / done_ * (expected_ - done_) : expected_ - done_;
     const bool screen = isatty(STDERR_FILENO) != 0;
     if (!screen && std::exchange(said_, round_) == round_) return;
-    std::cerr << (screen ? "\r" : "") << "round " << round_ + 1 << " of " << rounds_ << ", about " << duration_words(left)
-              << " left   " << (screen ? "" : "\n") << std::flush;
+    std::cerr << (screen ? "\r" : "") << "round " << round_ + 1 << " of " << rounds_ << ", about "
+              << duration_words(left) << " left   " << (screen ? "" : "\n") << std::flush;
   }
 
   benchmark::JSONReporter json_;
@@ -189,7 +194,9 @@ class judge {
     return found == refusals_.end() ||
            (!found->second.fault && found->second.rounds <= static_cast<int>(all_.at(row).at(contender).figure.size()));
   }
-  bool ranked(const std::string& row, const std::string& contender) const { return !is_limit(contender) && trusted(row, contender); }
+  bool ranked(const std::string& row, const std::string& contender) const {
+    return !is_limit(contender) && trusted(row, contender);
+  }
 
   /// Best first.
   std::vector<std::string> ranking(const std::string& row) const {
@@ -228,7 +235,9 @@ class judge {
 
   const series* find(const std::string& row, const std::string& contender) const {
     const auto line = all_.find(row);
-    return line != all_.end() && line->second.contains(contender) && trusted(row, contender) ? &line->second.at(contender) : nullptr;
+    return line != all_.end() && line->second.contains(contender) && trusted(row, contender)
+               ? &line->second.at(contender)
+               : nullptr;
   }
   std::optional<double> against(const std::string& row, const std::string& name, const std::string& other_row,
                                 const std::string& other) const {
@@ -245,13 +254,16 @@ class judge {
     double least = INFINITY;
     if (own)
       for (const auto& [contender, figures] : all_.at(row))
-        if (!is_kew(contender) && figures.counter("instructions") > 0) least = std::min(least, figures.counter("instructions"));
+        if (!is_kew(contender) && figures.counter("instructions") > 0)
+          least = std::min(least, figures.counter("instructions"));
     return own && std::isfinite(least) ? std::optional(own->counter("instructions") / least) : std::nullopt;
   }
 
  private:
   static bool better(const std::string& row, double a, double b) { return higher_is_better(row) ? a > b : a < b; }
-  double middle(const std::string& row, const std::string& contender) const { return all_.at(row).at(contender).middle(); }
+  double middle(const std::string& row, const std::string& contender) const {
+    return all_.at(row).at(contender).middle();
+  }
 
   const standings& all_;
   const refusals_by_name& refusals_;
@@ -265,48 +277,66 @@ struct target {
 };
 
 std::vector<target> targets(const judge& of) {
-  const auto job = [](const std::string& family, const std::string& s, const std::string& rest = "8B/capacity:1024/batch:1") {
+  const auto job = [](const std::string& family, const std::string& s,
+                      const std::string& rest = "8B/capacity:1024/batch:1") {
     return "throughput/" + family + '/' + s + '/' + rest;
   };
   const std::string one = job("spsc", "1p1c"), batches = job("spsc", "1p1c", "8B/capacity:1024/batch:256");
-  const std::string big = job("spsc", "1p1c", "8B/capacity:65536/batch:1"), wide = job("spsc", "1p1c", "64B/capacity:1024/batch:1");
+  const std::string big = job("spsc", "1p1c", "8B/capacity:65536/batch:1"),
+                    wide = job("spsc", "1p1c", "64B/capacity:1024/batch:1");
   const std::string waiting = job("spsc_waiting", "1p1c"), futex = "limit: bare futex";
-  const std::string spsc = "kew::spsc_ring", mpmc = "kew::mpmc_ring", channel = "kew::channel", spsc_channel = "kew::spsc_channel";
+  const std::string spsc = "kew::spsc_ring", mpmc = "kew::mpmc_ring", channel = "kew::channel",
+                    spsc_channel = "kew::spsc_channel";
   std::vector<target> all{
       {"spsc_ring, capacity 1024, against the best peer", '>', 1.25, of.against_peer(one, spsc)},
       {"spsc_ring, capacity 65536, against the best peer", '>', 1.25, of.against_peer(big, spsc)},
       {"spsc_ring, 64-byte items, against the best peer", '>', 1.2, of.against_peer(wide, spsc)},
-      {"spsc_ring, batches of 256, against handing over whole blocks", '>', 0.7, of.against(batches, spsc, batches, "limit: whole 4 KiB blocks")},
+      {"spsc_ring, batches of 256, against handing over whole blocks", '>', 0.7,
+       of.against(batches, spsc, batches, "limit: whole 4 KiB blocks")},
       {"spsc_ring, batches of 256, against its single operations", '>', 2, of.against(batches, spsc, one, spsc)},
       {"spsc_ring, round trip, against the best peer", '<', 0.95, of.against_peer("ping_pong/spsc", spsc)},
       {"mpmc_ring, batches of 64, 2p2c, against its single operations", '>', 4,
        of.against(job("mpmc", "2p2c", "8B/capacity:1024/batch:64"), mpmc, job("mpmc", "2p2c"), mpmc)},
-      {"mpsc_ring, 4p1c, against mpmc_ring", '>', 1.1, of.against(job("mpmc", "4p1c"), "kew::mpsc_ring", job("mpmc", "4p1c"), mpmc)},
-      {"spmc_ring, 1p4c, against mpmc_ring", '>', 1.1, of.against(job("mpmc", "1p4c"), "kew::spmc_ring", job("mpmc", "1p4c"), mpmc)},
+      {"mpsc_ring, 4p1c, against mpmc_ring", '>', 1.1,
+       of.against(job("mpmc", "4p1c"), "kew::mpsc_ring", job("mpmc", "4p1c"), mpmc)},
+      {"spmc_ring, 1p4c, against mpmc_ring", '>', 1.1,
+       of.against(job("mpmc", "1p4c"), "kew::spmc_ring", job("mpmc", "1p4c"), mpmc)},
       {"spsc channel against the bare spsc_ring", '>', 0.7, of.against(waiting, spsc_channel, one, spsc)},
-      {"spsc channel against BlockingReaderWriterQueue", '>', 2, of.against(waiting, spsc_channel, waiting, "BlockingReaderWriterQueue")},
-      {"spsc channel, round trip awake, against spsc_ring", '<', 1.3, of.against("ping_pong/spsc_waiting", spsc_channel, "ping_pong/spsc", spsc)},
-      {"channel, round trip awake, against mpmc_ring", '<', 1.3, of.against("ping_pong/mpmc_waiting", channel, "ping_pong/mpmc", mpmc)},
-      {"spsc channel, round trip parked, against a bare futex", '<', 1.1, of.against("ping_pong/parked", "kew::spsc_channel+park_wait", "ping_pong/parked", futex)},
-      {"channel, round trip parked, against a bare futex", '<', 1.1, of.against("ping_pong/parked", "kew::channel+park_wait", "ping_pong/parked", futex)},
+      {"spsc channel against BlockingReaderWriterQueue", '>', 2,
+       of.against(waiting, spsc_channel, waiting, "BlockingReaderWriterQueue")},
+      {"spsc channel, round trip awake, against spsc_ring", '<', 1.3,
+       of.against("ping_pong/spsc_waiting", spsc_channel, "ping_pong/spsc", spsc)},
+      {"channel, round trip awake, against mpmc_ring", '<', 1.3,
+       of.against("ping_pong/mpmc_waiting", channel, "ping_pong/mpmc", mpmc)},
+      {"spsc channel, round trip parked, against a bare futex", '<', 1.1,
+       of.against("ping_pong/parked", "kew::spsc_channel+park_wait", "ping_pong/parked", futex)},
+      {"channel, round trip parked, against a bare futex", '<', 1.1,
+       of.against("ping_pong/parked", "kew::channel+park_wait", "ping_pong/parked", futex)},
       {"blocking_queue over a metered_ring against one over the bare ring, 2p2c", '>', 0,
-       of.against(job("mpmc_waiting", "2p2c"), "kew::blocking_queue+metered_ring", job("mpmc_waiting", "2p2c"), "kew::blocking_queue")},
+       of.against(job("mpmc_waiting", "2p2c"), "kew::blocking_queue+metered_ring", job("mpmc_waiting", "2p2c"),
+                  "kew::blocking_queue")},
   };
   for (const std::string s : {"1p1c", "2p2c", "4p4c", "1p4c", "4p1c"}) {
     all.push_back({"mpmc_ring, " + s + ", against the best peer", '>', 1.25, of.against_peer(job("mpmc", s), mpmc)});
     const std::string row = job("mpmc_waiting", s);
-    all.push_back({"channel, " + s + ", against BlockingConcurrentQueue", '>', 2, of.against(row, channel, row, "BlockingConcurrentQueue")});
-    all.push_back({"channel, " + s + ", against mutex + condition variables", '>', 3, of.against(row, channel, row, "mutex + condition variables")});
+    all.push_back({"channel, " + s + ", against BlockingConcurrentQueue", '>', 2,
+                   of.against(row, channel, row, "BlockingConcurrentQueue")});
+    all.push_back({"channel, " + s + ", against mutex + condition variables", '>', 3,
+                   of.against(row, channel, row, "mutex + condition variables")});
   }
   for (const std::string ring : {"spsc", "mpsc", "spmc", "mpmc"}) {
     const std::string row = ring == "spsc" ? "uncontended/spsc" : "uncontended/mpmc", name = "kew::" + ring + "_ring";
-    all.push_back({ring + "_ring, instructions of a push and a pop, against the best peer", '<', 1, of.instructions_against_peer(row, name)});
+    all.push_back({ring + "_ring, instructions of a push and a pop, against the best peer", '<', 1,
+                   of.instructions_against_peer(row, name)});
     const series* found = of.find(row, name);
-    all.push_back({ring + "_ring, cache lines beside its slots", '<', 8, found ? std::optional(found->counter("object_lines")) : std::nullopt});
+    all.push_back({ring + "_ring, cache lines beside its slots", '<', 8,
+                   found ? std::optional(found->counter("object_lines")) : std::nullopt});
   }
-  for (const auto& [row, name] : {std::pair{"fairness/mpmc/4p4c", mpmc}, std::pair{"fairness/mpmc_waiting/4p4c", channel}}) {
+  for (const auto& [row, name] :
+       {std::pair{"fairness/mpmc/4p4c", mpmc}, std::pair{"fairness/mpmc_waiting/4p4c", channel}}) {
     const series* found = of.find(row, name);
-    all.push_back({name + ", the slowest of 4 producers against the fastest", '>', 0.25, found ? std::optional(found->counter("slowest_producer")) : std::nullopt});
+    all.push_back({name + ", the slowest of 4 producers against the fastest", '>', 0.25,
+                   found ? std::optional(found->counter("slowest_producer")) : std::nullopt});
   }
   return all;
 }
@@ -317,14 +347,17 @@ void write_summary(std::ostream& out, const standings& all, const judge& of, con
   out << "\n## Targets\n\n| what | target | figure | holds |\n|---|---|---|---|\n";
   for (const target& one : targets(of)) {
     out << "| " << one.what << " | ";
-    if (one.bound > 0) out << (one.sign == '>' ? "≥ " : "≤ ") << one.bound;
-    else out << "none";
+    if (one.bound > 0)
+      out << (one.sign == '>' ? "≥ " : "≤ ") << one.bound;
+    else
+      out << "none";
     out << " | " << (one.figure ? number(*one.figure) : "not measured") << " | ";
     const bool holds = one.figure && (one.sign == '>' ? *one.figure >= one.bound : *one.figure <= one.bound);
     out << (one.figure && one.bound > 0 ? holds ? "yes" : "**no**" : "–") << " |\n";
   }
 
-  out << "\n## Row by row\n\nRatios are medians of the ratios within a round; in rows of times less is better. Of each library its best contender "
+  out << "\n## Row by row\n\nRatios are medians of the ratios within a round; in rows of times less is better. Of each "
+         "library its best contender "
          "stands here. A row whose first was ahead of the second in less than "
       << judge::sure * 100 << " % of the rounds is unstable: its order means nothing.\n\n"
       << "| row | first | second | order | best peer | kew / best peer |\n|---|---|---|---|---|---|\n";
@@ -338,8 +371,10 @@ void write_summary(std::ostream& out, const standings& all, const judge& of, con
     unstable += certainty < judge::sure;
     out << "| " << row << " | " << order[0] << " | " << order[1] << " | "
         << (certainty < judge::sure ? "**unstable**" : "stable") << " | " << peer.value_or("–") << " | ";
-    if (const auto by = own && peer ? of.against(row, *own, row, *peer) : std::nullopt) out << number(*by);
-    else out << "–";
+    if (const auto by = own && peer ? of.against(row, *own, row, *peer) : std::nullopt)
+      out << number(*by);
+    else
+      out << "–";
     out << " |\n";
   }
   out << "\n" << unstable << " of " << rows << " rows are unstable.\n";
@@ -354,14 +389,17 @@ void write_details(std::ostream& out, const standings& all, const judge& of) {
   for (const auto& [row, contenders] : all) {
     if (row.starts_with("length")) continue;
     for (const auto& [contender, figures] : contenders) {
-      out << "| " << row << " | " << contender << " | " << figure_words(row, figures.middle()) << " | " << number(figures.spread() * 100, 2) << " % |";
+      out << "| " << row << " | " << contender << " | " << figure_words(row, figures.middle()) << " | "
+          << number(figures.spread() * 100, 2) << " % |";
       if (!of.ranked(row, contender)) out << (is_limit(contender) ? " not a queue" : " not ranked");
       if (const double n = figures.counter("instructions"); n > 0) out << ' ' << number(n) << " instructions";
-      if (const double share = figures.counter("slowest_producer"); row.starts_with("fairness")) out << " slowest producer " << number(share, 2) << " of the fastest";
+      if (const double share = figures.counter("slowest_producer"); row.starts_with("fairness"))
+        out << " slowest producer " << number(share, 2) << " of the fastest";
       out << " |\n";
     }
   }
-  out << "\n## From due to handled\n\n| row | contender | messages a second | p50 | p99 | p99.9 | max |\n|---|---|---|---|---|---|---|\n";
+  out << "\n## From due to handled\n\n| row | contender | messages a second | p50 | p99 | p99.9 | max "
+         "|\n|---|---|---|---|---|---|---|\n";
   for (const auto& [row, contenders] : all)
     for (const auto& [contender, figures] : contenders)
       if (row.starts_with("latency") || row == "wake_up") {
@@ -370,8 +408,10 @@ void write_details(std::ostream& out, const standings& all, const judge& of) {
         for (const char* at : {"p50", "p99", "p99.9", "max"}) out << " | " << time_words(figures.counter(at));
         out << " |\n";
       }
-  out << "\n## Length of the queue\n\nLittle's law: throughput × mean time in queue / mean length, each measured by itself, is 1.\n\n"
-         "| row | contender | mean length | longest | messages a second | mean time in queue | Little |\n|---|---|---|---|---|---|---|\n";
+  out << "\n## Length of the queue\n\nLittle's law: throughput × mean time in queue / mean length, each measured by "
+         "itself, is 1.\n\n"
+         "| row | contender | mean length | longest | messages a second | mean time in queue | Little "
+         "|\n|---|---|---|---|---|---|---|\n";
   for (const auto& [row, contenders] : all)
     for (const auto& [contender, figures] : contenders)
       if (row.starts_with("length"))
@@ -395,7 +435,8 @@ int compare() {
         break;
       }
   if (chosen.empty()) {
-    std::cerr << "no benchmark of this comparison is called anything like '" << session.filter << "'; see `throughput`, `latency` and `length` for all names\n";
+    std::cerr << "no benchmark of this comparison is called anything like '" << session.filter
+              << "'; see `throughput`, `latency` and `length` for all names\n";
     return 2;
   }
   std::ofstream json(session.out + ".json"), markdown(session.out + ".md");
@@ -405,7 +446,8 @@ int compare() {
   }
   const std::vector<std::string> machine = describe_machine();
   for (const std::string& line : machine) std::cerr << line << '\n';
-  std::cerr << chosen.size() << " benchmarks in up to " << rounds << " rounds, about " << duration_words(expected) << '\n';
+  std::cerr << chosen.size() << " benchmarks in up to " << rounds << " rounds, about " << duration_words(expected)
+            << '\n';
 
   collector collected(json, expected);
   for (const auto& [one, its_rounds] : chosen) collected.expect(one);
@@ -434,7 +476,6 @@ int compare() {
   return any_fault ? 1 : 0;
 }
 
-}  // namespace
-}  // namespace bench
+}}  // namespace bench
 
 int main(int argc, char** argv) { return bench::read_options(argc, argv) ? bench::compare() : 2; }

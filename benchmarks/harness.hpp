@@ -82,13 +82,17 @@ void for_each(contenders<Ports...>, shape s, F f) {
 
 template <class Port>
 decltype(auto) producer_of(Port& port) {
-  if constexpr (requires { port.producer(); }) return port.producer();
-  else return (port);
+  if constexpr (requires { port.producer(); })
+    return port.producer();
+  else
+    return (port);
 }
 template <class Port>
 decltype(auto) consumer_of(Port& port) {
-  if constexpr (requires { port.consumer(); }) return port.consumer();
-  else return (port);
+  if constexpr (requires { port.consumer(); })
+    return port.consumer();
+  else
+    return (port);
 }
 
 // ---- Items ---------------------------------------------------------------------------------------
@@ -157,8 +161,10 @@ template <class Attempt>
 
 template <class Producer, class T>
 [[gnu::always_inline]] inline void send(Producer& to, T& item) {
-  if constexpr (requires { to.push(item); }) to.push(item);
-  else poll([&] { return to.try_push(item); });
+  if constexpr (requires { to.push(item); })
+    to.push(item);
+  else
+    poll([&] { return to.try_push(item); });
 }
 
 /// False when the stream has ended. `ended`: every push is done.
@@ -239,8 +245,8 @@ struct account {
     if (in == out) return {};
     if (in.count == out.count) return "items came out changed or repeated: the sum of their numbers is wrong";
     const bool lost = in.count > out.count;
-    return (lost ? "lost " : "repeated ") + std::to_string(lost ? in.count - out.count : out.count - in.count) + " of " +
-           std::to_string(in.count) + " items";
+    return (lost ? "lost " : "repeated ") + std::to_string(lost ? in.count - out.count : out.count - in.count) +
+           " of " + std::to_string(in.count) + " items";
   }
 
  private:

@@ -3,14 +3,15 @@
 #include "peers/families.hpp"
 #include "session.hpp"
 
-namespace bench {
-namespace {
+namespace bench { namespace {
 
 using word = std::uint64_t;
 constexpr shape one_to_one{1, 1};
 constexpr std::size_t capacity = 1024;
 
-std::uint64_t ticks(clock::time_point t) { return static_cast<std::uint64_t>(nanoseconds(t.time_since_epoch()).count()); }
+std::uint64_t ticks(clock::time_point t) {
+  return static_cast<std::uint64_t>(nanoseconds(t.time_since_epoch()).count());
+}
 
 /// The latencies themselves are kept and sorted, so percentiles are exact.
 void report(benchmark::State& state, std::vector<std::uint32_t>& latencies) {
@@ -190,11 +191,11 @@ const bool added = [] {
   add_family("mpmc", mpmc<word>{});
   add_family("spsc_waiting", spsc_waiting<word>{});
   add_family("mpmc_waiting", mpmc_waiting<word>{});
-  add_row("ping_pong/parked", 1, parked<word>{}, []<class Port>(benchmark::State& state) { measure_ping_pong<Port>(state); });
+  add_row("ping_pong/parked", 1, parked<word>{},
+          []<class Port>(benchmark::State& state) { measure_ping_pong<Port>(state); });
   using sleepers = joined<spsc_waiting<word>, mpmc_only_waiting<word>, contenders<futex_mailbox<word>>>;
   add_row("wake_up", 2, sleepers{}, []<class Port>(benchmark::State& state) { measure_wake_up<Port>(state); });
   return true;
 }();
 
-}  // namespace
-}  // namespace bench
+}}  // namespace bench

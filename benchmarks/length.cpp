@@ -10,8 +10,7 @@
 #include "peers/families.hpp"
 #include "session.hpp"
 
-namespace bench {
-namespace {
+namespace bench { namespace {
 
 using word = std::uint64_t;
 constexpr double service_ns = 10'000;
@@ -26,12 +25,15 @@ class length_record {
  public:
   void add(double at, std::size_t length) {
     const auto value = static_cast<double>(length);
-    if (begin_ == 0) begin_ = at;
-    else area_ += (value + last_value_) / 2 * (at - last_);
+    if (begin_ == 0)
+      begin_ = at;
+    else
+      area_ += (value + last_value_) / 2 * (at - last_);
     last_ = at;
     last_value_ = value;
     most_ = std::max(most_, value);
-    if (series_.size() < points && at - begin_ >= static_cast<double>(series_.size()) * apart_ns) series_.push_back(length);
+    if (series_.size() < points && at - begin_ >= static_cast<double>(series_.size()) * apart_ns)
+      series_.push_back(length);
   }
   double last() const { return last_; }
   double mean() const { return area_ / (last_ - begin_); }
@@ -129,8 +131,8 @@ void measure_length(benchmark::State& state, Arrivals arrivals) {
 template <class Arrivals>
 void add_row(const std::string& name, Arrivals arrivals) {
   const auto add = [&]<class Port>() {
-    entries().push_back({"length/" + name, Port::name,
-                         [=](benchmark::State& state) { measure_length<Port>(state, arrivals); }, 10});
+    entries().push_back(
+        {"length/" + name, Port::name, [=](benchmark::State& state) { measure_length<Port>(state, arrivals); }, 10});
   };
   for_each(kew_spsc<word>{}, {1, 1}, add);
   for_each(contenders<ring_port<kew::mpmc_ring<word>, "kew::mpmc_ring">>{}, {1, 1}, add);
@@ -138,10 +140,10 @@ void add_row(const std::string& name, Arrivals arrivals) {
 }
 
 const bool added = [] {
-  for (const int percent : {50, 80, 95}) add_row("load:" + std::to_string(percent) + '%', poisson_arrivals(percent / 100.0));
+  for (const int percent : {50, 80, 95})
+    add_row("load:" + std::to_string(percent) + '%', poisson_arrivals(percent / 100.0));
   add_row("bursts", burst_arrivals());
   return true;
 }();
 
-}  // namespace
-}  // namespace bench
+}}  // namespace bench

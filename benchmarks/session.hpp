@@ -37,8 +37,8 @@ struct entry {
   std::string row;
   std::string contender;
   std::function<void(benchmark::State&)> run;
-  double rounds_worth = 1;      // how long it takes, in round times
-  bool times_itself = true;     // else Google Benchmark repeats it until the time is long enough
+  double rounds_worth = 1;   // how long it takes, in round times
+  bool times_itself = true;  // else Google Benchmark repeats it until the time is long enough
   std::string name() const { return row + '/' + contender; }
 };
 
@@ -64,8 +64,10 @@ inline void refuse(benchmark::State& state, const std::string& why, bool fault =
 
 inline void add_to_google_benchmark(const entry& one) {
   auto* added = benchmark::RegisterBenchmark(one.name().c_str(), one.run);
-  if (one.times_itself) added->UseManualTime()->Iterations(1)->Unit(benchmark::kMillisecond);
-  else added->MinTime(std::chrono::duration<double>(session.round).count());
+  if (one.times_itself)
+    added->UseManualTime()->Iterations(1)->Unit(benchmark::kMillisecond);
+  else
+    added->MinTime(std::chrono::duration<double>(session.round).count());
 }
 
 /// Contenders with a planted fault take part only where they are asked for.
@@ -95,8 +97,10 @@ inline double expected_seconds(const entry& one) {
 
 inline std::string duration_words(double seconds) {
   std::ostringstream words;
-  if (seconds >= 90) words << static_cast<int>(seconds + 30) / 60 << " min";
-  else words << static_cast<int>(seconds + 1) << " s";
+  if (seconds >= 90)
+    words << static_cast<int>(seconds + 30) / 60 << " min";
+  else
+    words << static_cast<int>(seconds + 1) << " s";
   return words.str();
 }
 
@@ -116,7 +120,8 @@ inline std::vector<std::string> describe_machine() {
   say("peers", *KEW_PEERS ? KEW_PEERS : "none but a mutex with condition variables");
   say("peers that are missing and do not take part", missing.empty() ? "none" : missing);
   if (cores().size() < 8)
-    say("fewer cores than threads", "shapes of more than " + std::to_string(cores().size()) + " threads are not pinned");
+    say("fewer cores than threads",
+        "shapes of more than " + std::to_string(cores().size()) + " threads are not pinned");
   return lines;
 }
 
@@ -135,15 +140,23 @@ inline bool read_options(int argc, char** argv) {
     const std::string_view key = argument.substr(0, sign), value = argument.substr(sign + 1);
     int milliseconds = 0;
     bool good = true;
-    if (argument == "--plant_drop") session.plant_drop = true;
-    else if (argument == "--long") session.long_form = true;
-    else if (key == "--round_ms") good = number(value, milliseconds), session.round = std::chrono::milliseconds(milliseconds);
-    else if (key == "--rounds") good = number(value, session.rounds);
-    else if (key == "--rate") good = number(value, session.rate);
-    else if (key == "--out" && !value.empty()) session.out = value;
-    else good = false;
+    if (argument == "--plant_drop")
+      session.plant_drop = true;
+    else if (argument == "--long")
+      session.long_form = true;
+    else if (key == "--round_ms")
+      good = number(value, milliseconds), session.round = std::chrono::milliseconds(milliseconds);
+    else if (key == "--rounds")
+      good = number(value, session.rounds);
+    else if (key == "--rate")
+      good = number(value, session.rate);
+    else if (key == "--out" && !value.empty())
+      session.out = value;
+    else
+      good = false;
     if (!good) {
-      std::cerr << "not understood: " << argument << "\nbesides Google Benchmark's own (--help): --round_ms=N, --rate=MESSAGES_A_SECOND, "
+      std::cerr << "not understood: " << argument
+                << "\nbesides Google Benchmark's own (--help): --round_ms=N, --rate=MESSAGES_A_SECOND, "
                 << "--plant_drop; compare also takes --rounds=N, --long, --out=PATH_WITHOUT_ENDING\n";
       return false;
     }

@@ -10,8 +10,7 @@
 #include "peers/families.hpp"
 #include "session.hpp"
 
-namespace bench {
-namespace {
+namespace bench { namespace {
 
 struct job {
   shape threads;
@@ -26,7 +25,8 @@ void warm_up(Port& port, std::size_t capacity) {
   auto&& producer = producer_of(port);
   auto&& consumer = consumer_of(port);
   const std::atomic<bool> ended{false};
-  if constexpr (requires { Port::whole_batch; }) return;
+  if constexpr (requires { Port::whole_batch; })
+    return;
   else
     for (int lap = 0; lap < 2; ++lap) {
       for (std::size_t i = 0; i < capacity; ++i) {
@@ -178,7 +178,8 @@ void measure_uncontended(benchmark::State& state) {
   }
   static const std::optional<double> instructions = instructions_of_a_pair<Port>();
   if (instructions) state.counters["instructions"] = *instructions;
-  if constexpr (requires { Port::object_size; }) state.counters["object_lines"] = static_cast<double>(Port::object_size) / 64;
+  if constexpr (requires { Port::object_size; })
+    state.counters["object_lines"] = static_cast<double>(Port::object_size) / 64;
 }
 
 // ---- The rows ------------------------------------------------------------------------------------
@@ -198,8 +199,8 @@ void add_rows(const std::string& family, const std::string& item, const std::vec
   for (const shape s : shapes)
     for (const std::size_t capacity : {64, 1024, 65536})
       for (const std::size_t batch : {1, 16, 64, 256}) {
-        const std::string row = "throughput/" + family + '/' + s.name() + '/' + item + "/capacity:" + std::to_string(capacity) +
-                                "/batch:" + std::to_string(batch);
+        const std::string row = "throughput/" + family + '/' + s.name() + '/' + item +
+                                "/capacity:" + std::to_string(capacity) + "/batch:" + std::to_string(batch);
         for_each(list, s, [&]<class Port>() {
           entries().push_back({row, Port::name, [=](benchmark::State& state) {
                                  measure_throughput<Port>(state, {s, capacity, batch}, session.round);
@@ -229,9 +230,9 @@ void add_uncontended(const std::string& family, List list) {
 template <class List>
 void add_fairness(const std::string& family, List list) {
   for_each(list, shape{4, 4}, [&]<class Port>() {
-    entries().push_back({"fairness/" + family + "/4p4c", Port::name, [](benchmark::State& state) {
-                           measure_throughput<Port>(state, {{4, 4}, 1024, 1}, session.round * 30);
-                         }, 30});
+    entries().push_back(
+        {"fairness/" + family + "/4p4c", Port::name,
+         [](benchmark::State& state) { measure_throughput<Port>(state, {{4, 4}, 1024, 1}, session.round * 30); }, 30});
   });
 }
 
@@ -247,11 +248,10 @@ const bool added = [] {
   add_uncontended("mpmc_waiting", mpmc_waiting<word>{});
   add_fairness("mpmc", mpmc<word>{});
   add_fairness("mpmc_waiting", mpmc_waiting<word>{});
-  entries().push_back({"throughput/spsc/1p1c/8B/capacity:1024/batch:1", planted::name, [](benchmark::State& state) {
-                         measure_throughput<planted>(state, {{1, 1}, 1024, 1}, session.round * 20);
-                       }, 20});
+  entries().push_back(
+      {"throughput/spsc/1p1c/8B/capacity:1024/batch:1", planted::name,
+       [](benchmark::State& state) { measure_throughput<planted>(state, {{1, 1}, 1024, 1}, session.round * 20); }, 20});
   return true;
 }();
 
-}  // namespace
-}  // namespace bench
+}}  // namespace bench

@@ -48,10 +48,18 @@ void* allocate_or_null(std::size_t bytes, std::size_t alignment) noexcept {
 // Every form, or some memory would come from one family and go back to another.
 void* operator new(std::size_t bytes) { return allocate(bytes, alignof(std::max_align_t)); }
 void* operator new[](std::size_t bytes) { return allocate(bytes, alignof(std::max_align_t)); }
-void* operator new(std::size_t bytes, std::align_val_t alignment) { return allocate(bytes, static_cast<std::size_t>(alignment)); }
-void* operator new[](std::size_t bytes, std::align_val_t alignment) { return allocate(bytes, static_cast<std::size_t>(alignment)); }
-void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept { return allocate_or_null(bytes, alignof(std::max_align_t)); }
-void* operator new[](std::size_t bytes, const std::nothrow_t&) noexcept { return allocate_or_null(bytes, alignof(std::max_align_t)); }
+void* operator new(std::size_t bytes, std::align_val_t alignment) {
+  return allocate(bytes, static_cast<std::size_t>(alignment));
+}
+void* operator new[](std::size_t bytes, std::align_val_t alignment) {
+  return allocate(bytes, static_cast<std::size_t>(alignment));
+}
+void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept {
+  return allocate_or_null(bytes, alignof(std::max_align_t));
+}
+void* operator new[](std::size_t bytes, const std::nothrow_t&) noexcept {
+  return allocate_or_null(bytes, alignof(std::max_align_t));
+}
 void* operator new(std::size_t bytes, std::align_val_t alignment, const std::nothrow_t&) noexcept {
   return allocate_or_null(bytes, static_cast<std::size_t>(alignment));
 }
@@ -172,14 +180,18 @@ TEST_CASE("the counter of allocations counts", "[allocations]") {
   CHECK(allocations_in([] { std::make_unique<over_aligned>(1); }) == 1);
 }
 
-TEMPLATE_LIST_TEST_CASE("a ring of fixed capacity uses no heap at all", "[allocations]", fixed_rings<int>) { expect_no_heap<TestType>(); }
-TEMPLATE_LIST_TEST_CASE("a ring of fixed capacity uses no heap for large alignments either", "[allocations]", fixed_rings<over_aligned>) {
+TEMPLATE_LIST_TEST_CASE("a ring of fixed capacity uses no heap at all", "[allocations]", fixed_rings<int>) {
+  expect_no_heap<TestType>();
+}
+TEMPLATE_LIST_TEST_CASE("a ring of fixed capacity uses no heap for large alignments either", "[allocations]",
+                        fixed_rings<over_aligned>) {
   expect_no_heap<TestType>();
 }
 TEMPLATE_LIST_TEST_CASE("a ring never allocates after construction", "[allocations]", dynamic_rings<int>) {
   expect_heap_in_constructor_only<TestType>();
 }
-TEMPLATE_LIST_TEST_CASE("a ring of over-aligned elements never allocates after construction", "[allocations]", dynamic_rings<over_aligned>) {
+TEMPLATE_LIST_TEST_CASE("a ring of over-aligned elements never allocates after construction", "[allocations]",
+                        dynamic_rings<over_aligned>) {
   expect_heap_in_constructor_only<TestType>();
 }
 

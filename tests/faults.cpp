@@ -53,10 +53,11 @@ template <template <class, std::size_t, class> class Ring, class T>
 using fixed_of = whole<Ring<T, 3, std::allocator<T>>, 3>;
 
 using subjects =
-    std::tuple<of<kew::spsc_ring, throwing>, of<kew::mpsc_ring, throwing>, of<kew::spmc_ring, throwing>, of<kew::mpmc_ring, throwing>,
-               of<kew::spsc_ring, throwing_copy>, of<kew::mpsc_ring, throwing_copy>, of<kew::spmc_ring, throwing_copy>,
-               of<kew::mpmc_ring, throwing_copy>, fixed_of<kew::spsc_ring, throwing>, fixed_of<kew::mpsc_ring, throwing>,
-               fixed_of<kew::spmc_ring, throwing>, fixed_of<kew::mpmc_ring, throwing>>;
+    std::tuple<of<kew::spsc_ring, throwing>, of<kew::mpsc_ring, throwing>, of<kew::spmc_ring, throwing>,
+               of<kew::mpmc_ring, throwing>, of<kew::spsc_ring, throwing_copy>, of<kew::mpsc_ring, throwing_copy>,
+               of<kew::spmc_ring, throwing_copy>, of<kew::mpmc_ring, throwing_copy>, fixed_of<kew::spsc_ring, throwing>,
+               fixed_of<kew::mpsc_ring, throwing>, fixed_of<kew::spmc_ring, throwing>,
+               fixed_of<kew::mpmc_ring, throwing>>;
 
 /// Runs `act` on a fresh subject with `inside` elements 0, 1, … in it, throwing at its first step, its
 /// second, and so on until it gets through; `judge` sees the subject after each throw.
@@ -102,17 +103,20 @@ void expect_rest(S& subject, std::size_t inside, std::size_t most_lost) {
 
 }  // namespace
 
-TEMPLATE_LIST_TEST_CASE("a constructor that throws leaves the ring exactly as it was, and no slot stuck", "[faults]", subjects) {
+TEMPLATE_LIST_TEST_CASE("a constructor that throws leaves the ring exactly as it was, and no slot stuck", "[faults]",
+                        subjects) {
   using T = typename TestType::value_type;
   for (std::size_t inside = 0; inside <= 3; ++inside) {
     const auto as_it_was = [inside](TestType& subject) { expect_rest(subject, inside, 0); };
     const T original = make<T>(50);
     SECTION("emplace, " + std::to_string(inside) + " inside") {
-      const int steps = at_every_step<TestType>(inside, [](TestType& subject) { static_cast<void>(subject.in().try_emplace(50)); }, as_it_was);
+      const int steps = at_every_step<TestType>(
+          inside, [](TestType& subject) { static_cast<void>(subject.in().try_emplace(50)); }, as_it_was);
       CHECK((steps > 0) == (inside < 3));
     }
     SECTION("push of an lvalue, " + std::to_string(inside) + " inside") {
-      const int steps = at_every_step<TestType>(inside, [&](TestType& subject) { static_cast<void>(subject.in().try_push(original)); }, as_it_was);
+      const int steps = at_every_step<TestType>(
+          inside, [&](TestType& subject) { static_cast<void>(subject.in().try_push(original)); }, as_it_was);
       CHECK((steps > 0) == (inside < 3));
       CHECK(original.read() == 50);
     }
@@ -182,12 +186,14 @@ TEMPLATE_LIST_TEST_CASE("a move on the way out that throws loses at most that on
   for (std::size_t inside = 0; inside <= 3; ++inside) {
     const auto less_one = [inside](TestType& subject) { expect_rest(subject, inside, 1); };
     SECTION("pop, " + std::to_string(inside) + " inside") {
-      const int steps = at_every_step<TestType>(inside, [](TestType& subject) { static_cast<void>(subject.out().try_pop().has_value()); }, less_one);
+      const int steps = at_every_step<TestType>(
+          inside, [](TestType& subject) { static_cast<void>(subject.out().try_pop().has_value()); }, less_one);
       CHECK((steps > 0) == (inside > 0 && !std::is_nothrow_move_constructible_v<T>));
     }
     SECTION("pop into a variable, " + std::to_string(inside) + " inside") {
       T target = make<T>(60);
-      const int steps = at_every_step<TestType>(inside, [&](TestType& subject) { static_cast<void>(subject.out().try_pop(target)); }, less_one);
+      const int steps = at_every_step<TestType>(
+          inside, [&](TestType& subject) { static_cast<void>(subject.out().try_pop(target)); }, less_one);
       CHECK((steps > 0) == (inside > 0 && !std::is_nothrow_move_assignable_v<T>));
     }
     SECTION("a batch, " + std::to_string(inside) + " inside") {
@@ -286,7 +292,8 @@ void fail_every_allocation() {
 
 }  // namespace
 
-TEST_CASE("an allocation that fails throws bad_alloc by name, leaks nothing, and none happens after construction", "[faults]") {
+TEST_CASE("an allocation that fails throws bad_alloc by name, leaks nothing, and none happens after construction",
+          "[faults]") {
   fail_every_allocation<kew::spsc_ring, int>();
   fail_every_allocation<kew::mpsc_ring, int>();
   fail_every_allocation<kew::spmc_ring, int>();

@@ -112,12 +112,16 @@ template <template <class, std::size_t, class> class Ring>
 constexpr bool is_a_ring_as_promised() {
   using text = Ring<std::string, kew::dynamic_capacity, std::allocator<std::string>>;
   using fixed = Ring<int, 8, std::allocator<int>>;
-  static_assert(std::is_constructible_v<text, std::size_t> && std::is_constructible_v<text, std::size_t, std::allocator<std::string>>);
+  static_assert(std::is_constructible_v<text, std::size_t> &&
+                std::is_constructible_v<text, std::size_t, std::allocator<std::string>>);
   static_assert(std::is_default_constructible_v<fixed>);
   static_assert(requires(text& ring) {
-    { ring.try_consume([](std::string&) {}) } -> std::same_as<status>;
+    {
+      ring.try_consume([](std::string&) {})
+    } -> std::same_as<status>;
   });
-  static_assert(pushes_without_waiting<text, std::string>() && pops_without_waiting<text, std::string>() && tells_its_size<text>());
+  static_assert(pushes_without_waiting<text, std::string>() && pops_without_waiting<text, std::string>() &&
+                tells_its_size<text>());
   static_assert(pushes_without_waiting<fixed, int>() && pops_without_waiting<fixed, int>() && tells_its_size<fixed>());
   static_assert(sizeof(fixed) >= 8 * sizeof(int), "the storage is inside the object");
   return true;
@@ -146,7 +150,8 @@ constexpr bool is_observed() {
   });
   return true;
 }
-static_assert(is_observed<kew::producer<int>>() && is_observed<kew::consumer<int>>() && is_observed<kew::observer<int>>());
+static_assert(is_observed<kew::producer<int>>() && is_observed<kew::consumer<int>>() &&
+              is_observed<kew::observer<int>>());
 static_assert(std::is_copy_constructible_v<kew::observer<int>> && std::is_copy_assignable_v<kew::observer<int>>);
 static_assert(closes<kew::observer<int>>() && tells_its_size<kew::observer<int>>());
 
@@ -180,7 +185,9 @@ static_assert(requires(result<int>& some, const result<int>& fixed) {
 TEST_CASE("a first program", "[kew]") {
   auto [tx, rx] = kew::make_channel<std::string>(4);
   CHECK((tx.push("hello") == status::success));
-  { auto gone = std::move(tx); }
+  {
+    auto gone = std::move(tx);
+  }
   int messages = 0;
   for (std::string& message : rx) {
     CHECK(message == "hello");

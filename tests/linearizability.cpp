@@ -138,7 +138,8 @@ void push_all(End& in, value first, std::size_t n, random_source random, recorde
         const bool dawdles = random.one_in(16);
         const bool may_throw = random.one_in(2);
         record.begin();
-        const status answer = may_throw ? in.try_emplace(slow_value<true>{next, dawdles}) : in.try_emplace(slow_value<false>{next, dawdles});
+        const status answer = may_throw ? in.try_emplace(slow_value<true>{next, dawdles})
+                                        : in.try_emplace(slow_value<false>{next, dawdles});
         record.end();
         i += record.push(next, answer) ? 1 : 0;
         break;
@@ -245,8 +246,8 @@ struct tally {
 
 /// Records one history and judges it.
 template <class In, class Out>
-verdict record_and_judge(In& in, Out& out, std::size_t producers, std::size_t consumers, std::size_t each, std::uint64_t seed, tally& total,
-                         fifo_checker& check) {
+verdict record_and_judge(In& in, Out& out, std::size_t producers, std::size_t consumers, std::size_t each,
+                         std::uint64_t seed, tally& total, fifo_checker& check) {
   std::vector<recorder> records;
   for (std::size_t i = 0; i < producers + consumers; ++i) records.emplace_back(8 * each * producers);
   std::atomic<std::size_t> left{producers * each};
@@ -286,7 +287,8 @@ verdict record_and_judge(In& in, Out& out, std::size_t producers, std::size_t co
     total.empties += done.what == operation::kind::pop_empty ? 1 : 0;
   }
   std::ranges::sort(history, {}, &operation::invoked);
-  for (std::size_t i = 1; i < history.size(); ++i) total.overlapping += history[i].invoked < history[i - 1].answered ? 1 : 0;
+  for (std::size_t i = 1; i < history.size(); ++i)
+    total.overlapping += history[i].invoked < history[i - 1].answered ? 1 : 0;
   return check(history, in.capacity());
 }
 
@@ -300,14 +302,16 @@ void judge_histories(const char* name, std::size_t producers, std::size_t consum
     for (std::size_t i = 0; i < histories; ++i) {
       const std::uint64_t seed = run_seed() + 1000 * i + capacity;
       with_queue(capacity, [&](auto& in, auto& out) {
-        const verdict wrong = record_and_judge(in, out, producers, consumers, capacity < 8 ? 1'000 : 3'000, seed, total, check);
+        const verdict wrong =
+            record_and_judge(in, out, producers, consumers, capacity < 8 ? 1'000 : 3'000, seed, total, check);
         INFO(name << ", capacity " << capacity << ", KEW_SEED=" << run_seed());
         if (wrong != nullptr) FAIL_CHECK(wrong);
       });
     }
   }
-  std::printf("linearizability, %s: %zu histories, %zu operations (%zu full, %zu empty, %zu overlapping the one before)\n", name,
-              total.histories, total.operations, total.fulls, total.empties, total.overlapping);
+  std::printf(
+      "linearizability, %s: %zu histories, %zu operations (%zu full, %zu empty, %zu overlapping the one before)\n",
+      name, total.histories, total.operations, total.fulls, total.empties, total.overlapping);
   CHECK(total.overlapping > 0);
 }
 

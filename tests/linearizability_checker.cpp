@@ -169,9 +169,10 @@ TEST_CASE("the checker and brute force agree on random histories", "[linearizabi
     REQUIRE(passed == truth);
     REQUIRE(truth);
   }
-  std::printf("linearizability: checker against brute force: %zu histories, %zu wrong; of %zu bounded ones %zu wrong, "
-              "%zu of those not refused\n",
-              histories, wrong, bounded, bounded_wrong, missed);
+  std::printf(
+      "linearizability: checker against brute force: %zu histories, %zu wrong; of %zu bounded ones %zu wrong, "
+      "%zu of those not refused\n",
+      histories, wrong, bounded, bounded_wrong, missed);
   CHECK(3 * wrong >= histories);
   // The bounded conditions are necessary and not sufficient; this holds how far from sufficient they are.
   CHECK(100 * missed <= 2 * bounded_wrong + 1000);

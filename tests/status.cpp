@@ -26,8 +26,10 @@ static_assert(!std::is_convertible_v<result<int>, bool> && !std::is_convertible_
 static_assert(std::is_trivially_copyable_v<result<std::uint64_t>> && sizeof(result<std::uint64_t>) <= 16,
               "so that it travels in registers");
 static_assert(std::is_trivially_destructible_v<result<large>> && std::is_trivially_copyable_v<result<large>>);
-static_assert(!std::is_copy_constructible_v<result<std::unique_ptr<int>>> && std::is_nothrow_move_constructible_v<result<std::unique_ptr<int>>>);
-static_assert(std::is_copy_constructible_v<result<std::string>> && std::is_nothrow_move_constructible_v<result<std::string>>);
+static_assert(!std::is_copy_constructible_v<result<std::unique_ptr<int>>> &&
+              std::is_nothrow_move_constructible_v<result<std::unique_ptr<int>>>);
+static_assert(std::is_copy_constructible_v<result<std::string>> &&
+              std::is_nothrow_move_constructible_v<result<std::string>>);
 static_assert(std::is_base_of_v<std::exception, bad_result>);
 static_assert(alignof(result<over_aligned>) == 128);
 

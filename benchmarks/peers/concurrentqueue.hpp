@@ -18,7 +18,7 @@ class concurrent_queue_base {
  public:
   using value_type = T;
 
-  concurrent_queue_base(std::size_t capacity, shape s) 
+  concurrent_queue_base(std::size_t capacity, shape s)
       : queue_(capacity, static_cast<std::size_t>(s.producers), 0), capacity_(capacity) {}
 
  protected:
@@ -27,9 +27,7 @@ class concurrent_queue_base {
     std::size_t capacity;
     typename Queue::producer_token_t token{queue};
 
-    bool try_push(T& item) {
-      return has_room(1) && queue.enqueue(token, std::move(item));
-    }
+    bool try_push(T& item) { return has_room(1) && queue.enqueue(token, std::move(item)); }
     std::size_t try_push_n(T* items, std::size_t n) {
       return has_room(n) && queue.enqueue_bulk(token, std::move_iterator(items), n) ? n : 0;
     }
@@ -69,8 +67,12 @@ class blocking_concurrent_queue : public concurrent_queue_base<T, moodycamel::Bl
   using base::base;
 
   struct waiting_producer : base::try_producer {
-    void push(T& item) { poll([&] { return this->try_push(item); }); }
-    void push_n(T* items, std::size_t n) { poll([&] { return this->try_push_n(items, n) > 0; }); }
+    void push(T& item) {
+      poll([&] { return this->try_push(item); });
+    }
+    void push_n(T* items, std::size_t n) {
+      poll([&] { return this->try_push_n(items, n) > 0; });
+    }
   };
   struct waiting_consumer : base::try_consumer {
     bool pop(T& item) { return this->queue.wait_dequeue(this->token, item), true; }

@@ -103,9 +103,8 @@ using kew_mpmc =
                ring_port<kew::spmc_ring<T>, "kew::spmc_ring">>;
 
 template <class T>
-using kew_spsc_waiting =
-    contenders<channel_port<kew::spsc_ring<T>, kew::adaptive_wait, "kew::spsc_channel">,
-               queue_port<kew::spsc_ring<T>, kew::adaptive_wait, "kew::blocking_queue+spsc_ring">>;
+using kew_spsc_waiting = contenders<channel_port<kew::spsc_ring<T>, kew::adaptive_wait, "kew::spsc_channel">,
+                                    queue_port<kew::spsc_ring<T>, kew::adaptive_wait, "kew::blocking_queue+spsc_ring">>;
 
 template <class T>
 using kew_mpmc_waiting =

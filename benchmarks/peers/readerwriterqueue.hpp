@@ -35,7 +35,9 @@ class blocking_reader_writer_queue {
 
   blocking_reader_writer_queue(std::size_t capacity, shape) : queue_(capacity) {}
 
-  void push(T& item) { poll([&] { return try_push(item); }); }
+  void push(T& item) {
+    poll([&] { return try_push(item); });
+  }
   bool pop(T& item) { return queue_.wait_dequeue(item), true; }
   bool try_push(T& item) { return queue_.try_enqueue(std::move(item)); }
   bool try_pop(T& item) { return queue_.try_dequeue(item); }

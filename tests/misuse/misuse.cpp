@@ -29,7 +29,8 @@ template <class Ring>
 void push_twice_at_once() {
   Ring ring(4);
   const auto nothing = [] {};
-  static_cast<void>(ring.try_emplace([&] { in_another_thread([&] { static_cast<void>(ring.try_emplace(nothing)); }); }));
+  static_cast<void>(
+      ring.try_emplace([&] { in_another_thread([&] { static_cast<void>(ring.try_emplace(nothing)); }); }));
 }
 
 template <class Ring>
@@ -39,7 +40,8 @@ void pop_twice_at_once() {
   static_cast<void>(ring.try_emplace(nothing));
   static_cast<void>(ring.try_emplace(nothing));
   const auto ignore = [](busy_message&) {};
-  static_cast<void>(ring.try_consume([&](busy_message&) { in_another_thread([&] { static_cast<void>(ring.try_consume(ignore)); }); }));
+  static_cast<void>(ring.try_consume(
+      [&](busy_message&) { in_another_thread([&] { static_cast<void>(ring.try_consume(ignore)); }); }));
 }
 
 // What try_claim and try_peek hand out, one way wrong each.

@@ -142,15 +142,20 @@ void add_pairs(std::vector<scenario>& all, const char* name) {
   to.template add<1, 0, does<wait_push, wait_push, close>, pop_all>("push, close and pop all");
   to.template add<1, 1, does<wait_push, wait_push>, does<close, wait_pop, wait_pop>>("push against close");
   to.template add<1, 0, does<wait_pop, wait_pop>, does<wait_push, close>>("pop against close");
-  to.template add<1, 0, does<timed_push, timed_push, timed_push>, does<timed_pop, timed_pop, timed_pop>>("timed push and pop");
+  to.template add<1, 0, does<timed_push, timed_push, timed_push>, does<timed_pop, timed_pop, timed_pop>>(
+      "timed push and pop");
   to.template add<1, 1, does<timed_push, timed_push>, does<close, timed_pop, timed_pop>>("timed push against close");
-  to.template add<1, 0, does<push_move, push_copy, emplace>, does<timed_pop, timed_pop, timed_pop>>("try_push and timed pop");
-  to.template add<1, 0, does<timed_push, timed_push, timed_push>, does<pop_value, pop_into, consume>>("timed push and try_pop");
-  to.template add<1, 0, does<wait_emplace, wait_emplace>, does<poll_until_popped, poll_until_popped>>("emplace and try_pop");
+  to.template add<1, 0, does<push_move, push_copy, emplace>, does<timed_pop, timed_pop, timed_pop>>(
+      "try_push and timed pop");
+  to.template add<1, 0, does<timed_push, timed_push, timed_push>, does<pop_value, pop_into, consume>>(
+      "timed push and try_pop");
+  to.template add<1, 0, does<wait_emplace, wait_emplace>, does<poll_until_popped, poll_until_popped>>(
+      "emplace and try_pop");
   to.template add<2, 0, does<wait_push_three, wait_push_three, close>, pop_all_by_twos>("batches in and out");
   to.template add<2, 1, does<wait_push_three, close>, does<pop_two, pop_all>>("batches in and try_pop_n");
   to.template add<2, 0, does<push_two, push_two, close>, pop_all_by_twos>("try_push_n and batches out");
-  to.template add<1, 0, does<push_move, look_closed, push_move>, does<close, look_closed, pop_value, pop_value>>("try_push, close, try_pop, is_closed");
+  to.template add<1, 0, does<push_move, look_closed, push_move>, does<close, look_closed, pop_value, pop_value>>(
+      "try_push, close, try_pop, is_closed");
   to.template add<1, 0, does<push_move, push_move, close>, does<wait_pop, pop_value, pop_value>>("closed and drained");
 }
 
@@ -158,10 +163,12 @@ void add_pairs(std::vector<scenario>& all, const char* name) {
 template <class Ring>
 void add_every_pair(std::vector<scenario>& all, const char* name) {
   adder<Ring> to{all, name};
-  each_of<push_copy, push_move, emplace, push_two, wait_push, wait_push_copy, wait_emplace, timed_push, wait_push_three>::visit([&]<class Push>() {
+  each_of<push_copy, push_move, emplace, push_two, wait_push, wait_push_copy, wait_emplace, timed_push,
+          wait_push_three>::visit([&]<class Push>() {
     each_of<pop_value, pop_into, consume, pop_two, wait_pop, timed_pop, wait_pop_two>::visit([&]<class Pop>() {
       // One batch of three uses the only slot three times already.
-      using pushes = std::conditional_t<std::is_same_v<Push, wait_push_three>, does<Push, close>, does<Push, Push, close>>;
+      using pushes =
+          std::conditional_t<std::is_same_v<Push, wait_push_three>, does<Push, close>, does<Push, Push, close>>;
       to.template add<1, 0, pushes, does<Pop, pop_all>>(pair_of(Push::words, Pop::words));
     });
   });
@@ -170,25 +177,30 @@ void add_every_pair(std::vector<scenario>& all, const char* name) {
 template <class Ring, class Wait = park_wait>
 void add_many_producers(std::vector<scenario>& all, const char* name) {
   adder<Ring, Wait> to{all, name};
-  to.template add<1, 0, does<wait_push, wait_push>, does<wait_push>, does<wait_pop, wait_pop, wait_pop>>("two push and one pops");
+  to.template add<1, 0, does<wait_push, wait_push>, does<wait_push>, does<wait_pop, wait_pop, wait_pop>>(
+      "two push and one pops");
   to.template add<1, 1, does<wait_push>, does<wait_push>, does<close, pop_all>>("two push against close");
   to.template add<1, 1, does<close>, does<wait_push>, does<wait_push>>("nothing but close wakes two that push");
   to.template add<2, 2, does<pop_two>, does<wait_push>, does<wait_push>>("a batch out wakes two");
   to.template add<1, 1, does<wait_push>, does<timed_push>, does<wait_pop, wait_pop>>("a timed push beside a push");
-  to.template add<1, 1, does<wait_emplace_in_vain>, does<wait_push>, does<wait_pop, wait_pop>>("a constructor that throws beside a push");
+  to.template add<1, 1, does<wait_emplace_in_vain>, does<wait_push>, does<wait_pop, wait_pop>>(
+      "a constructor that throws beside a push");
   to.template add<1, 0, does<push_move, push_move>, does<push_copy, close>, pop_all>("two try_push, close and pop all");
 }
 
 template <class Ring, class Wait = park_wait>
 void add_many_consumers(std::vector<scenario>& all, const char* name) {
   adder<Ring, Wait> to{all, name};
-  to.template add<1, 0, does<wait_push, wait_push, wait_push>, does<wait_pop, wait_pop>, does<wait_pop>>("one pushes and two pop");
-  to.template add<2, 0, does<wait_push, wait_push, wait_push, close>, pop_all, pop_all>("one pushes and closes, two pop all");
+  to.template add<1, 0, does<wait_push, wait_push, wait_push>, does<wait_pop, wait_pop>, does<wait_pop>>(
+      "one pushes and two pop");
+  to.template add<2, 0, does<wait_push, wait_push, wait_push, close>, pop_all, pop_all>(
+      "one pushes and closes, two pop all");
   to.template add<2, 0, does<push_two>, does<wait_pop>, does<wait_pop>>("a batch wakes two");
   to.template add<1, 0, does<wait_push, wait_push>, does<timed_pop>, does<wait_pop>>("a timed pop beside a pop");
   to.template add<1, 0, does<close>, does<wait_pop>, does<wait_pop>>("nothing but close wakes two");
   to.template add<1, 0, does<push_move, close>, does<wait_pop>, does<wait_pop>>("close wakes two");
-  to.template add<2, 0, does<wait_push_three, close>, pop_all_by_twos, pop_all_by_twos>("batches in, batches out by two");
+  to.template add<2, 0, does<wait_push_three, close>, pop_all_by_twos, pop_all_by_twos>(
+      "batches in, batches out by two");
 }
 
 }  // namespace
@@ -216,13 +228,15 @@ std::vector<scenario> of_blocking_queue() {
   add_pairs<spsc, yield_wait>(all, "yielding blocking_queue over spsc");
   add_pairs<mpmc, spin_wait>(all, "spinning blocking_queue over mpmc");
   adder<mpmc>{all, "blocking_queue over mpmc"}
-      .add<1, 0, does<wait_push, wait_push>, does<wait_push>, does<wait_pop, wait_pop>, does<wait_pop>>("two push and two pop");
+      .add<1, 0, does<wait_push, wait_push>, does<wait_push>, does<wait_pop, wait_pop>, does<wait_pop>>(
+          "two push and two pop");
   adder<mpmc>{all, "blocking_queue over mpmc"}
-      .add<1, 0, does<wait_push>, does<wait_push>, does<close>, does<wait_pop, wait_pop>>("two push, one closes, one pops");
-  adder<mpmc>{all, "blocking_queue over mpmc"}
-      .add<2, 0, does<push_move>, does<push_move, expired_pop>>("a pop whose time is over says empty only where that is a fact");
-  adder<mpmc>{all, "blocking_queue over mpmc"}
-      .add<2, 2, does<pop_value>, does<pop_value, expired_push>>("a push whose time is over says full only where that is a fact");
+      .add<1, 0, does<wait_push>, does<wait_push>, does<close>, does<wait_pop, wait_pop>>(
+          "two push, one closes, one pops");
+  adder<mpmc>{all, "blocking_queue over mpmc"}.add<2, 0, does<push_move>, does<push_move, expired_pop>>(
+      "a pop whose time is over says empty only where that is a fact");
+  adder<mpmc>{all, "blocking_queue over mpmc"}.add<2, 2, does<pop_value>, does<pop_value, expired_push>>(
+      "a push whose time is over says full only where that is a fact");
   all.push_back({"blocking_queue over mpmc: pop until stopped", stopped_pop<mpmc>, 2});
   all.push_back({"blocking_queue over spsc: push until stopped", stopped_push<spsc>, 2});
   // Their executions are long: two surprises at once are for the random searches, and for going deep.

@@ -101,32 +101,47 @@ struct adder {
 template <class Ring>
 void add_pairs(std::vector<scenario>& all, const char* name) {
   adder<Ring> to{all, name};
-  to.template add<1, 1, 1, does<wait_push, wait_push, wait_push, producer_leaves>, does<pop_all, consumer_leaves>>("the producer leaves, the consumer drains");
-  to.template add<1, 1, 1, does<wait_push, wait_push, wait_push, producer_leaves>, does<range_for, consumer_leaves>>("the consumer iterates until the producer has left");
-  to.template add<1, 1, 1, does<push_until_closed, producer_leaves>, does<wait_pop, wait_pop, consumer_leaves>>("the consumer leaves, the producer hears of it");
-  to.template add<1, 1, 2, does<push_move, push_move, push_move, producer_leaves>, does<pop_value, pop_value, consumer_leaves>>("both leave with elements inside");
-  to.template add<1, 1, 1, does<wait_push, wait_push, producer_leaves>, does<consumer_leaves>>("the consumer leaves at once");
+  to.template add<1, 1, 1, does<wait_push, wait_push, wait_push, producer_leaves>, does<pop_all, consumer_leaves>>(
+      "the producer leaves, the consumer drains");
+  to.template add<1, 1, 1, does<wait_push, wait_push, wait_push, producer_leaves>, does<range_for, consumer_leaves>>(
+      "the consumer iterates until the producer has left");
+  to.template add<1, 1, 1, does<push_until_closed, producer_leaves>, does<wait_pop, wait_pop, consumer_leaves>>(
+      "the consumer leaves, the producer hears of it");
+  to.template add<1, 1, 2, does<push_move, push_move, push_move, producer_leaves>,
+                  does<pop_value, pop_value, consumer_leaves>>("both leave with elements inside");
+  to.template add<1, 1, 1, does<wait_push, wait_push, producer_leaves>, does<consumer_leaves>>(
+      "the consumer leaves at once");
   to.template add<1, 1, 1, does<producer_leaves>, does<wait_pop, consumer_leaves>>("the producer leaves at once");
-  to.template add<1, 1, 1, does<wait_push, close, producer_leaves>, does<pop_all, consumer_leaves>>("the producer closes and leaves");
-  to.template add<1, 1, 1, does<push_until_closed, producer_leaves>, does<wait_pop, close, pop_all, consumer_leaves>>("the consumer closes, drains and leaves");
-  to.template add<1, 1, 1, does<timed_push, timed_push, producer_leaves>, does<timed_pop, timed_pop, consumer_leaves>>("timed push and pop, and leaving");
-  to.template add<1, 1, 1, does<push_move, look_closed, producer_leaves>, does<look_closed, consumer_leaves>>("looks whether the other side has left");
+  to.template add<1, 1, 1, does<wait_push, close, producer_leaves>, does<pop_all, consumer_leaves>>(
+      "the producer closes and leaves");
+  to.template add<1, 1, 1, does<push_until_closed, producer_leaves>, does<wait_pop, close, pop_all, consumer_leaves>>(
+      "the consumer closes, drains and leaves");
+  to.template add<1, 1, 1, does<timed_push, timed_push, producer_leaves>, does<timed_pop, timed_pop, consumer_leaves>>(
+      "timed push and pop, and leaving");
+  to.template add<1, 1, 1, does<push_move, look_closed, producer_leaves>, does<look_closed, consumer_leaves>>(
+      "looks whether the other side has left");
 }
 
 template <class Ring>
 void add_many_producers(std::vector<scenario>& all, const char* name) {
   adder<Ring> to{all, name};
-  to.template add<2, 1, 1, does<wait_push, wait_push, producer_leaves>, does<wait_push, producer_leaves>, does<pop_all, consumer_leaves>>("two producers leave, the consumer drains");
-  to.template add<2, 1, 1, does<push_until_closed, producer_leaves>, does<wait_push, producer_leaves>, does<wait_pop, consumer_leaves>>("the consumer leaves, two producers hear of it");
-  to.template add<2, 1, 2, does<push_move, push_move, producer_leaves>, does<push_move, producer_leaves>, does<consumer_leaves>>("two producers and the consumer leave");
+  to.template add<2, 1, 1, does<wait_push, wait_push, producer_leaves>, does<wait_push, producer_leaves>,
+                  does<pop_all, consumer_leaves>>("two producers leave, the consumer drains");
+  to.template add<2, 1, 1, does<push_until_closed, producer_leaves>, does<wait_push, producer_leaves>,
+                  does<wait_pop, consumer_leaves>>("the consumer leaves, two producers hear of it");
+  to.template add<2, 1, 2, does<push_move, push_move, producer_leaves>, does<push_move, producer_leaves>,
+                  does<consumer_leaves>>("two producers and the consumer leave");
 }
 
 template <class Ring>
 void add_many_consumers(std::vector<scenario>& all, const char* name) {
   adder<Ring> to{all, name};
-  to.template add<1, 2, 1, does<wait_push, wait_push, wait_push, producer_leaves>, does<pop_all, consumer_leaves>, does<pop_all, consumer_leaves>>("the producer leaves, two consumers drain");
-  to.template add<1, 2, 1, does<push_until_closed, producer_leaves>, does<wait_pop, consumer_leaves>, does<wait_pop, consumer_leaves>>("two consumers leave, the producer hears of it");
-  to.template add<1, 2, 2, does<push_move, push_move, push_move, producer_leaves>, does<pop_value, consumer_leaves>, does<pop_value, consumer_leaves>>("two consumers and the producer leave");
+  to.template add<1, 2, 1, does<wait_push, wait_push, wait_push, producer_leaves>, does<pop_all, consumer_leaves>,
+                  does<pop_all, consumer_leaves>>("the producer leaves, two consumers drain");
+  to.template add<1, 2, 1, does<push_until_closed, producer_leaves>, does<wait_pop, consumer_leaves>,
+                  does<wait_pop, consumer_leaves>>("two consumers leave, the producer hears of it");
+  to.template add<1, 2, 2, does<push_move, push_move, push_move, producer_leaves>, does<pop_value, consumer_leaves>,
+                  does<pop_value, consumer_leaves>>("two consumers and the producer leave");
 }
 
 /// A handle that is copied while others of its side leave keeps the channel open.
@@ -215,7 +230,8 @@ std::vector<scenario> of_channel() {
   add_many_consumers<spmc>(all, "spmc_channel");
   add_many_consumers<mpmc>(all, "channel");
   adder<mpmc>{all, "channel"}
-      .add<2, 2, 1, does<wait_push, producer_leaves>, does<wait_push, producer_leaves>, does<pop_all, consumer_leaves>, does<wait_pop, consumer_leaves>>("two producers and two consumers come to an end");
+      .add<2, 2, 1, does<wait_push, producer_leaves>, does<wait_push, producer_leaves>, does<pop_all, consumer_leaves>,
+           does<wait_pop, consumer_leaves>>("two producers and two consumers come to an end");
   all.push_back({"channel: copies among leaving handles", copies_among_leaving, 3});
   all.push_back({"mpsc_channel: assignment drops a handle", assignment_drops, 2});
   // Their executions are long: two surprises at once are for the random searches, and for going deep.

@@ -61,8 +61,7 @@ void two_notify_one() {
 void timed_and_untimed() {
   tokens box;
   bool taken = false;
-  together([&] { box.put(); }, [&] { taken = box.take(now() + for_a_while); },
-           [&] { box.take(); }, [&] { box.put(); });
+  together([&] { box.put(); }, [&] { taken = box.take(now() + for_a_while); }, [&] { box.take(); }, [&] { box.put(); });
   expect(box.try_take() == !taken, "two tokens, neither lost nor taken twice");
 }
 void timed_alone() {
@@ -279,8 +278,10 @@ std::vector<scenario> of_parking() {
       {"parking: an entry", an_entry, 2, two},
       {"parking: an entry again and again", an_entry_again_and_again, 2, two},
       {"parking: an entry changes its mind", an_entry_changes_its_mind, 3, wide, farthest},
-      {"parking: an entry changes its mind beside a sleeper", an_entry_changes_its_mind_beside_a_sleeper, 3, wide, farthest},
-      {"parking: a sleeper changes its mind beside an entry", a_sleeper_changes_its_mind_beside_an_entry, 3, wide, farthest},
+      {"parking: an entry changes its mind beside a sleeper", an_entry_changes_its_mind_beside_a_sleeper, 3, wide,
+       farthest},
+      {"parking: a sleeper changes its mind beside an entry", a_sleeper_changes_its_mind_beside_an_entry, 3, wide,
+       farthest},
       {"parking: an entry and a sleeper", an_entry_and_a_sleeper, 3, wide, farthest},
       {"parking: an entry and a sleeper at once", an_entry_and_a_sleeper_at_once, 3, wide, farthest},
       {"parking: two entries", two_entries, 3, wide, farthest},

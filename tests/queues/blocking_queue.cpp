@@ -33,7 +33,8 @@ static_assert(cannot_be_copied_or_moved<kew::blocking_queue<int>>);
 static_assert(!std::is_default_constructible_v<kew::blocking_queue<int>>);
 static_assert(std::is_default_constructible_v<kew::blocking_queue<int, kew::spsc_ring<int, 4>>>);
 static_assert(!std::is_convertible_v<std::size_t, kew::blocking_queue<int>>, "a number is not a queue");
-static_assert(std::is_same_v<kew::blocking_queue<int>, kew::blocking_queue<int, kew::mpmc_ring<int>, kew::adaptive_wait>>);
+static_assert(
+    std::is_same_v<kew::blocking_queue<int>, kew::blocking_queue<int, kew::mpmc_ring<int>, kew::adaptive_wait>>);
 
 /// A ring of one's own: no batches, no closing, nothing in place.
 template <class T>
@@ -73,8 +74,8 @@ static_assert(kew::ring<locked_ring<int>>);
 
 template <class T, std::size_t Capacity, template <class, std::size_t, class> class Ring>
 using over_fixed = whole<kew::blocking_queue<T, Ring<T, Capacity, std::allocator<T>>>, Capacity>;
-using fixed = std::tuple<over_fixed<int, 1, kew::spsc_ring>, over_fixed<int, 3, kew::mpsc_ring>, over_fixed<std::string, 2, kew::spmc_ring>,
-                         over_fixed<throwing, 3, kew::mpmc_ring>>;
+using fixed = std::tuple<over_fixed<int, 1, kew::spsc_ring>, over_fixed<int, 3, kew::mpsc_ring>,
+                         over_fixed<std::string, 2, kew::spmc_ring>, over_fixed<throwing, 3, kew::mpmc_ring>>;
 
 /// Producers and consumers that wait for each other all the time, in every way, until all has gone through.
 template <class Queue>
@@ -152,7 +153,8 @@ void everything_gets_through(Queue& queue, std::size_t producers, std::size_t co
 
 }  // namespace
 
-TEMPLATE_LIST_TEST_CASE("blocking_queue over a ring of fixed capacity keeps both contracts", "[blocking_queue]", fixed) {
+TEMPLATE_LIST_TEST_CASE("blocking_queue over a ring of fixed capacity keeps both contracts", "[blocking_queue]",
+                        fixed) {
   ring_contract<TestType>();
   blocking_contract<TestType>();
 }
@@ -202,7 +204,8 @@ struct busy_ring {
   std::size_t size_approx() const { return 0; }
 };
 
-TEST_CASE("a timed call that runs out answers what its last look found: busy where nothing was a fact", "[blocking_queue]") {
+TEST_CASE("a timed call that runs out answers what its last look found: busy where nothing was a fact",
+          "[blocking_queue]") {
   kew::blocking_queue<int, busy_ring> queue(1);
   for (const auto limit : {-1ms, 0ms, 1ms}) {
     CHECK((queue.try_pop_for(limit).status() == status::busy));

@@ -63,8 +63,8 @@ auto make_channel_of(std::size_t capacity) {
   else
     return kew::make_channel<T>(capacity);
 }
-using every_channel =
-    std::tuple<std::integral_constant<int, 0>, std::integral_constant<int, 1>, std::integral_constant<int, 2>, std::integral_constant<int, 3>>;
+using every_channel = std::tuple<std::integral_constant<int, 0>, std::integral_constant<int, 1>,
+                                 std::integral_constant<int, 2>, std::integral_constant<int, 3>>;
 
 /// All that a moved-from handle can be asked answers closed, and touches nothing.
 template <class In>
@@ -110,7 +110,8 @@ TEMPLATE_LIST_TEST_CASE("a moved-from handle answers closed", "[channel]", every
   });
 }
 
-TEMPLATE_LIST_TEST_CASE("the last producer gone closes the channel, and consumers drain it", "[channel]", every_channel) {
+TEMPLATE_LIST_TEST_CASE("the last producer gone closes the channel, and consumers drain it", "[channel]",
+                        every_channel) {
   nothing_leaks([] {
     auto [tx, rx] = make_channel_of<TestType::value, no_default>(3);
     {
@@ -126,14 +127,17 @@ TEMPLATE_LIST_TEST_CASE("the last producer gone closes the channel, and consumer
   });
 }
 
-TEMPLATE_LIST_TEST_CASE("the last consumer gone closes the channel, and what is inside is destroyed at once", "[channel]", every_channel) {
+TEMPLATE_LIST_TEST_CASE("the last consumer gone closes the channel, and what is inside is destroyed at once",
+                        "[channel]", every_channel) {
   nothing_leaks([] {
     auto [tx, rx] = make_channel_of<TestType::value, no_default>(3);
     const long before = tracked::alive;
     CHECK(tx.push(no_default(1)) == status::success);
     CHECK(tx.push(no_default(2)) == status::success);
     CHECK(tracked::alive == before + 2);
-    { auto last = std::move(rx); }
+    {
+      auto last = std::move(rx);
+    }
     CHECK(tracked::alive == before);
     CHECK(tx.is_closed());
     every_push_answers<decltype(tx), no_default>(tx, status::closed);
@@ -179,10 +183,14 @@ TEMPLATE_LIST_TEST_CASE("an observer sees a channel and does not keep it open", 
   CHECK((tx.push(1) == status::success));
   CHECK(watch.size_approx() == 1);
   CHECK(other.size_approx() == 1);
-  { auto gone = std::move(rx); }
+  {
+    auto gone = std::move(rx);
+  }
   CHECK(watch.is_closed());
   CHECK((tx.push(2) == status::closed));
-  { auto gone = std::move(tx); }
+  {
+    auto gone = std::move(tx);
+  }
   CHECK(third.is_closed());
   CHECK(third.size_approx() == 0);
   CHECK(third.capacity() == 2);
@@ -198,7 +206,8 @@ TEMPLATE_LIST_TEST_CASE("an observer closes a channel", "[channel]", every_chann
   CHECK((rx.pop().status() == status::closed));
 }
 
-TEMPLATE_LIST_TEST_CASE("a loop over a consumer ends when the channel is closed and drained", "[channel]", every_channel) {
+TEMPLATE_LIST_TEST_CASE("a loop over a consumer ends when the channel is closed and drained", "[channel]",
+                        every_channel) {
   const watchdog guard("a loop over a consumer");
   nothing_leaks([] {
     auto [tx, rx] = make_channel_of<TestType::value, no_default>(3);
@@ -244,8 +253,12 @@ TEST_CASE("a copied handle keeps its side alive", "[channel]") {
     const long before = tracked::alive;
     auto tx_copy = std::make_optional(tx);
     auto rx_copy = std::make_optional(rx);
-    { auto gone = std::move(tx); }
-    { auto gone = std::move(rx); }
+    {
+      auto gone = std::move(tx);
+    }
+    {
+      auto gone = std::move(rx);
+    }
     CHECK_FALSE(tx_copy->is_closed());
     CHECK(tx_copy->push(no_default(1)) == status::success);
     CHECK(rx_copy->pop()->read() == 1);
@@ -298,7 +311,9 @@ TEST_CASE("a push that waits for room ends with closed when the last consumer go
         });
       while (arrived < 2) std::this_thread::yield();
       for (int turns = round; turns > 0; --turns) std::this_thread::yield();
-      { auto gone = std::move(rx); }
+      {
+        auto gone = std::move(rx);
+      }
       for (std::thread& thread : threads) thread.join();
       CHECK(wrong == 0);
       CHECK(tx.is_closed());
@@ -320,7 +335,9 @@ TEST_CASE("a pop that waits ends with closed when the last producer goes", "[cha
       });
     while (arrived < 2) std::this_thread::yield();
     for (int turns = round; turns > 0; --turns) std::this_thread::yield();
-    { auto gone = std::move(tx); }
+    {
+      auto gone = std::move(tx);
+    }
     for (std::thread& thread : threads) thread.join();
     CHECK(closed == 2);
   }
@@ -353,8 +370,12 @@ TEST_CASE("handles may die in every order", "[channel]") {
       const long before = tracked::alive;
       std::array<std::optional<kew::producer<no_default>>, 2> ins{tx, tx};
       std::array<std::optional<kew::consumer<no_default>>, 2> outs{rx, rx};
-      { auto gone = std::move(tx); }
-      { auto gone = std::move(rx); }
+      {
+        auto gone = std::move(tx);
+      }
+      {
+        auto gone = std::move(rx);
+      }
       CHECK(ins[0]->push(no_default(1)) == status::success);
       int producers = 2;
       int consumers = 2;
@@ -408,7 +429,9 @@ TEST_CASE("handles that come and go among threads deliver every message once", "
         ++seen[static_cast<std::size_t>(*message)];
       }
     });
-  { auto gone = std::move(tx); }
+  {
+    auto gone = std::move(tx);
+  }
   for (std::thread& thread : threads) thread.join();
   int wrong = 0;
   for (const auto& count : seen) wrong += count == 1 ? 0 : 1;

@@ -115,7 +115,8 @@ struct ledger {
         } else {
           if (count != 0) return "a push failed and its element came out";
           if (!it.untouched) return "a push failed and its argument was moved from";
-          if (it.answer != status::busy && it.answer != status::closed && it.answer != status::full) return "an answer that no push gives";
+          if (it.answer != status::busy && it.answer != status::closed && it.answer != status::full)
+            return "an answer that no push gives";
         }
       }
     return nullptr;
@@ -142,7 +143,10 @@ void push_some(End& in, std::size_t producer, std::size_t n, random_source& rand
       case 0: answer = attempt([&](tracked& it) { return in.try_push(std::move(it)); }); break;
       case 1: answer = attempt([&](tracked& it) { return in.emplace(std::move(it)); }); break;
       case 2: answer = attempt([&](tracked& it) { return in.try_push_for(std::move(it), 1h); }); break;
-      case 3: answer = attempt([&](tracked& it) { return in.try_push_for(std::move(it), std::chrono::microseconds(random.below(20))); }); break;
+      case 3:
+        answer = attempt(
+            [&](tracked& it) { return in.try_push_for(std::move(it), std::chrono::microseconds(random.below(20))); });
+        break;
       case 4: {
         std::vector<tracked> batch;
         for (std::size_t k = i; k < n; ++k) batch.emplace_back(id(k));
@@ -150,8 +154,9 @@ void push_some(End& in, std::size_t producer, std::size_t n, random_source& rand
         const std::size_t went_in = waits ? in.push_n(std::move_iterator(batch.begin()), batch.size())
                                           : in.try_push_n(std::move_iterator(batch.begin()), batch.size());
         for (std::size_t k = 0; k < batch.size(); ++k)
-          book.pushes[producer][i + k] = k < went_in ? ledger::entry{status::success, true}
-                                                     : ledger::entry{waits ? status::closed : status::full, batch[k].read() == id(i + k)};
+          book.pushes[producer][i + k] =
+              k < went_in ? ledger::entry{status::success, true}
+                          : ledger::entry{waits ? status::closed : status::full, batch[k].read() == id(i + k)};
         i += batch.size();
         continue;
       }
@@ -271,7 +276,8 @@ void race_close(const char* name, std::size_t rounds) {
     CHECK(successes > 0);
     CHECK(refusals > 0);
   }
-  std::printf("close race, %s: %zu rounds, %zu pushes succeeded, %zu said closed\n", name, affordable<Wait>(rounds), successes, refusals);
+  std::printf("close race, %s: %zu rounds, %zu pushes succeeded, %zu said closed\n", name, affordable<Wait>(rounds),
+              successes, refusals);
 }
 
 template <class Handle>
@@ -350,12 +356,21 @@ void race_with_every_wait(const char* name) {
 
 }  // namespace
 
-TEST_CASE("close races pushes and pops over spsc_ring, and nothing is lost", "[close]") { race_with_every_wait<spsc>("spsc_ring"); }
-TEST_CASE("close races pushes and pops over mpsc_ring, and nothing is lost", "[close]") { race_with_every_wait<mpsc>("mpsc_ring"); }
-TEST_CASE("close races pushes and pops over spmc_ring, and nothing is lost", "[close]") { race_with_every_wait<spmc>("spmc_ring"); }
-TEST_CASE("close races pushes and pops over mpmc_ring, and nothing is lost", "[close]") { race_with_every_wait<mpmc>("mpmc_ring"); }
+TEST_CASE("close races pushes and pops over spsc_ring, and nothing is lost", "[close]") {
+  race_with_every_wait<spsc>("spsc_ring");
+}
+TEST_CASE("close races pushes and pops over mpsc_ring, and nothing is lost", "[close]") {
+  race_with_every_wait<mpsc>("mpsc_ring");
+}
+TEST_CASE("close races pushes and pops over spmc_ring, and nothing is lost", "[close]") {
+  race_with_every_wait<spmc>("spmc_ring");
+}
+TEST_CASE("close races pushes and pops over mpmc_ring, and nothing is lost", "[close]") {
+  race_with_every_wait<mpmc>("mpmc_ring");
+}
 
-TEST_CASE("handles die in every order, and each element is popped once or destroyed with the channel", "[close][channel]") {
+TEST_CASE("handles die in every order, and each element is popped once or destroyed with the channel",
+          "[close][channel]") {
   race_handles<spsc, kew::adaptive_wait>("spsc channel", rounds);
   race_handles<mpsc, kew::adaptive_wait>("mpsc channel", rounds);
   race_handles<spmc, kew::adaptive_wait>("spmc channel", rounds);

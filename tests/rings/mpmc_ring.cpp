@@ -13,7 +13,9 @@ TEMPLATE_LIST_TEST_CASE("mpmc_ring holds exactly each fixed capacity", "[mpmc_ri
 TEMPLATE_LIST_TEST_CASE("mpmc_ring keeps its contract while its counters overflow", "[mpmc_ring]", suite::overflowing) {
   ring_contract<TestType>();
 }
-TEST_CASE("mpmc_ring refuses a capacity that its index type cannot count", "[mpmc_ring]") { suite::refuses_what_it_cannot_count(); }
+TEST_CASE("mpmc_ring refuses a capacity that its index type cannot count", "[mpmc_ring]") {
+  suite::refuses_what_it_cannot_count();
+}
 TEST_CASE("mpmc_ring delivers every element once and each producer's in order", "[mpmc_ring][stress]") {
   suite::delivers_once_and_in_order();
 }

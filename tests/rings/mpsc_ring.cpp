@@ -13,7 +13,9 @@ TEMPLATE_LIST_TEST_CASE("mpsc_ring holds exactly each fixed capacity", "[mpsc_ri
 TEMPLATE_LIST_TEST_CASE("mpsc_ring keeps its contract while its counters overflow", "[mpsc_ring]", suite::overflowing) {
   ring_contract<TestType>();
 }
-TEST_CASE("mpsc_ring refuses a capacity that its index type cannot count", "[mpsc_ring]") { suite::refuses_what_it_cannot_count(); }
+TEST_CASE("mpsc_ring refuses a capacity that its index type cannot count", "[mpsc_ring]") {
+  suite::refuses_what_it_cannot_count();
+}
 TEST_CASE("mpsc_ring delivers every element once and each producer's in order", "[mpsc_ring][stress]") {
   suite::delivers_once_and_in_order();
 }

@@ -36,7 +36,8 @@ void walk_round() {
       // Read at different moments, the two may be anything; what is between them is never out of bounds.
       for (const std::uint8_t other : words) wrong += at.distance(words[i], other) <= capacity ? 0 : 1;
       // The poppers were seen later than the pushers, and seem to have overtaken them by less than a lap.
-      for (std::size_t n = 1; n < capacity; ++n) wrong += at.distance(words[(i + n) % words.size()], words[i]) == 0 ? 0 : 1;
+      for (std::size_t n = 1; n < capacity; ++n)
+        wrong += at.distance(words[(i + n) % words.size()], words[i]) == 0 ? 0 : 1;
     }
     INFO("capacity " << capacity);
     CHECK(wrong == 0);

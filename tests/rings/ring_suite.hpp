@@ -27,14 +27,16 @@ constexpr bool cannot_be_copied_or_moved = !std::is_copy_constructible_v<Ring> &
 /// What the type of a ring says, over a ring of int and one of std::string.
 template <class Ring, class FixedRing, class StringRing>
 constexpr bool type_is_as_promised() {
-  static_assert(cannot_be_copied_or_moved<Ring> && cannot_be_copied_or_moved<FixedRing> && cannot_be_copied_or_moved<StringRing>);
+  static_assert(cannot_be_copied_or_moved<Ring> && cannot_be_copied_or_moved<FixedRing> &&
+                cannot_be_copied_or_moved<StringRing>);
   static_assert(kew::ring<Ring> && kew::ring<FixedRing> && kew::ring<StringRing>);
   static_assert(std::is_same_v<typename Ring::value_type, int>);
   static_assert(std::is_default_constructible_v<FixedRing> && !std::is_constructible_v<FixedRing, std::size_t>);
   static_assert(!std::is_default_constructible_v<Ring> && std::is_constructible_v<Ring, std::size_t>);
   static_assert(!std::is_convertible_v<std::size_t, Ring>, "a number is not a ring");
   static_assert(std::is_nothrow_destructible_v<Ring> && std::is_nothrow_destructible_v<StringRing>);
-  static_assert(noexcept(std::declval<const Ring&>().capacity()) && noexcept(std::declval<const Ring&>().size_approx()));
+  static_assert(noexcept(std::declval<const Ring&>().capacity()) &&
+                noexcept(std::declval<const Ring&>().size_approx()));
   static_assert(noexcept(std::declval<Ring&>().try_push(1)) && noexcept(std::declval<Ring&>().try_pop()));
   static_assert(noexcept(std::declval<StringRing&>().try_push(std::declval<std::string>())));
   static_assert(!noexcept(std::declval<StringRing&>().try_push(std::declval<const std::string&>())));
@@ -56,8 +58,7 @@ class near_overflow {
   using value_type = typename Ring::value_type;
   static constexpr std::size_t fixed_capacity = kew::dynamic_capacity;
 
-  explicit near_overflow(std::size_t capacity)
-      : ring_(capacity) {}
+  explicit near_overflow(std::size_t capacity) : ring_(capacity) {}
 
   static std::vector<std::size_t> capacities() {
     std::vector<std::size_t> fitting{1, 2, 3, 5, 7, 8, 1000};
@@ -105,7 +106,8 @@ inline std::uint64_t pack(std::size_t producer, std::size_t number) {
 /// producer's in its order, and the size that an onlooker sees is never out of bounds.
 template <class Ring>
 void stress(Ring& ring, std::size_t producers, std::size_t consumers, std::size_t each, std::uint64_t seed) {
-  INFO("capacity " << ring.capacity() << ", " << producers << " producers, " << consumers << " consumers, KEW_SEED=" << seed);
+  INFO("capacity " << ring.capacity() << ", " << producers << " producers, " << consumers
+                   << " consumers, KEW_SEED=" << seed);
   const watchdog guard("stress");
   starting_line start(static_cast<int>(producers + consumers + 1));
   std::vector<std::atomic<unsigned char>> seen(producers * each);

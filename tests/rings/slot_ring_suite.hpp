@@ -26,7 +26,8 @@ struct slot_ring_suite {
     return threads > 1 ? kew::cardinality::many : kew::cardinality::one;
   }
   template <class T, class Index>
-  using narrow = kew::detail::slot_ring<T, side(Producers), side(Consumers), kew::dynamic_capacity, std::allocator<T>, Index>;
+  using narrow =
+      kew::detail::slot_ring<T, side(Producers), side(Consumers), kew::dynamic_capacity, std::allocator<T>, Index>;
 
   template <std::size_t Capacity>
   using fixed = whole<ring<int, Capacity>, Capacity>;
@@ -40,11 +41,10 @@ struct slot_ring_suite {
   template <class T, class Index, std::uint64_t Laps>
   using overflows_after = near_overflow<narrow<T, Index>, Laps, most<T, Index>::elements>;
 
-  using overflowing =
-      std::tuple<overflows_after<int, std::uint8_t, 1>, overflows_after<int, std::uint8_t, 2>,
-                 overflows_after<throwing, std::uint8_t, 1>, overflows_after<int, std::uint16_t, 2>,
-                 overflows_after<std::string, std::uint16_t, 1>, overflows_after<int, std::uint32_t, 1>,
-                 overflows_after<int, std::uint64_t, 2>>;
+  using overflowing = std::tuple<overflows_after<int, std::uint8_t, 1>, overflows_after<int, std::uint8_t, 2>,
+                                 overflows_after<throwing, std::uint8_t, 1>, overflows_after<int, std::uint16_t, 2>,
+                                 overflows_after<std::string, std::uint16_t, 1>, overflows_after<int, std::uint32_t, 1>,
+                                 overflows_after<int, std::uint64_t, 2>>;
 
   static void refuses_what_it_cannot_count() {
     // One line of slots: an index that leaves four bits for it counts what the line holds, or 16 lines of one.

@@ -13,7 +13,9 @@ TEMPLATE_LIST_TEST_CASE("spmc_ring holds exactly each fixed capacity", "[spmc_ri
 TEMPLATE_LIST_TEST_CASE("spmc_ring keeps its contract while its counters overflow", "[spmc_ring]", suite::overflowing) {
   ring_contract<TestType>();
 }
-TEST_CASE("spmc_ring refuses a capacity that its index type cannot count", "[spmc_ring]") { suite::refuses_what_it_cannot_count(); }
+TEST_CASE("spmc_ring refuses a capacity that its index type cannot count", "[spmc_ring]") {
+  suite::refuses_what_it_cannot_count();
+}
 TEST_CASE("spmc_ring delivers every element once and each producer's in order", "[spmc_ring][stress]") {
   suite::delivers_once_and_in_order();
 }

@@ -24,13 +24,12 @@ using fixed = whole<kew::spsc_ring<int, Capacity>, Capacity>;
 using fixed_capacities = std::tuple<fixed<1>, fixed<2>, fixed<5>, fixed<7>, fixed<8>, fixed<1000>>;
 
 // A position keeps two bits for laps beside the slot's number.
-using overflowing = std::tuple<near_overflow<narrow<int, std::uint8_t>, 1, 64>, near_overflow<narrow<int, std::uint8_t>, 2, 64>,
-                               near_overflow<narrow<int, std::uint8_t, publication::by_count>, 1, 64>,
-                               near_overflow<narrow<throwing, std::uint8_t>, 1, 64>,
-                               near_overflow<narrow<int, std::uint16_t>, 2, 16384>,
-                               near_overflow<narrow<std::string, std::uint16_t>, 1, 16384>,
-                               near_overflow<narrow<int, std::uint32_t>, 1, SIZE_MAX>,
-                               near_overflow<narrow<int, std::uint64_t>, 2, SIZE_MAX>>;
+using overflowing = std::tuple<
+    near_overflow<narrow<int, std::uint8_t>, 1, 64>, near_overflow<narrow<int, std::uint8_t>, 2, 64>,
+    near_overflow<narrow<int, std::uint8_t, publication::by_count>, 1, 64>,
+    near_overflow<narrow<throwing, std::uint8_t>, 1, 64>, near_overflow<narrow<int, std::uint16_t>, 2, 16384>,
+    near_overflow<narrow<std::string, std::uint16_t>, 1, 16384>, near_overflow<narrow<int, std::uint32_t>, 1, SIZE_MAX>,
+    near_overflow<narrow<int, std::uint64_t>, 2, SIZE_MAX>>;
 
 std::size_t write(auto& claim, int first) {
   for (int& slot : claim.first()) slot = first++;

@@ -36,10 +36,11 @@ struct counting_wait {
 template <class Ring, class Wait>
 using queue = whole<kew::blocking_queue<typename Ring::value_type, Ring, Wait>>;
 
-using policies = std::tuple<queue<kew::mpmc_ring<int>, kew::spin_wait>, queue<kew::mpmc_ring<int>, kew::yield_wait>,
-                            queue<kew::mpmc_ring<int>, kew::park_wait>, queue<kew::mpmc_ring<int>, counting_wait>,
-                            queue<kew::spsc_ring<std::string>, kew::spin_wait>, queue<kew::spsc_ring<std::string>, kew::yield_wait>,
-                            queue<kew::spsc_ring<std::string>, kew::park_wait>>;
+using policies =
+    std::tuple<queue<kew::mpmc_ring<int>, kew::spin_wait>, queue<kew::mpmc_ring<int>, kew::yield_wait>,
+               queue<kew::mpmc_ring<int>, kew::park_wait>, queue<kew::mpmc_ring<int>, counting_wait>,
+               queue<kew::spsc_ring<std::string>, kew::spin_wait>, queue<kew::spsc_ring<std::string>, kew::yield_wait>,
+               queue<kew::spsc_ring<std::string>, kew::park_wait>>;
 
 }  // namespace
 
@@ -90,7 +91,8 @@ TEST_CASE("a parked thread costs no processor time", "[wait]") {
       clock_gettime(CLOCK_THREAD_CPUTIME_ID, &before);
       static_cast<void>(own.try_pop_for(std::chrono::milliseconds(scaled(200))).has_value());
       clock_gettime(CLOCK_THREAD_CPUTIME_ID, &after);
-      cpu = static_cast<double>(after.tv_sec - before.tv_sec) * 1e3 + static_cast<double>(after.tv_nsec - before.tv_nsec) / 1e6;
+      cpu = static_cast<double>(after.tv_sec - before.tv_sec) * 1e3 +
+            static_cast<double>(after.tv_nsec - before.tv_nsec) / 1e6;
     });
     sleeper.join();
     std::printf("%s: a consumer that waited %zu ms used %.3f ms of processor time\n", name, scaled(200), cpu);

@@ -23,8 +23,8 @@ inline constexpr std::size_t group_size =
     max<std::size_t>(1, min(tuning::most_slots_in_a_line, cache_line / (sizeof(T) + sizeof(atomic<slot_state>))));
 
 template <class T>
-class alignas(max(alignof(T),
-                  min(cache_line, std::bit_ceil(group_size<T>*(sizeof(T) + sizeof(atomic<slot_state>)))))) slot_group {
+class alignas(max(alignof(T), min(cache_line, std::bit_ceil(group_size<T> * (sizeof(T) + sizeof(atomic<slot_state>))))))
+    slot_group {
  public:
   explicit slot_group(slot_state first) noexcept {
     for (atomic<slot_state>& each : states_) each.store(first, relaxed);

@@ -69,7 +69,9 @@ class slot_ring {
   static constexpr cardinality consumers = Consumers;
 
   /// Of the fixed Capacity, with its slots inside the object: without the heap.
-  slot_ring() requires(Capacity != dynamic_capacity) : slot_ring(before_overflow{0}) {}
+  slot_ring()
+    requires(Capacity != dynamic_capacity)
+      : slot_ring(before_overflow{0}) {}
   slot_ring()  // this ring needs a capacity: as an argument, or in its type
     requires(Capacity == dynamic_capacity)
   = delete;
@@ -79,7 +81,8 @@ class slot_ring {
 
   /// `capacity` elements at most, exactly. Throws std::invalid_argument for 0, std::length_error for what cannot be
   /// addressed, std::bad_alloc; the message names the capacity. Nothing is allocated after that.
-  explicit slot_ring(std::size_t capacity, const Allocator& allocator = {}) requires(Capacity == dynamic_capacity)
+  explicit slot_ring(std::size_t capacity, const Allocator& allocator = {})
+    requires(Capacity == dynamic_capacity)
       : slot_ring(before_overflow{0}, capacity, allocator) {}
 
   slot_ring(const slot_ring&) = delete;  // a ring stays where its threads know it: share a pointer to it
@@ -153,8 +156,8 @@ class slot_ring {
   /// other; how many went in. If one throws, none of this call's is in the ring.
   template <std::input_iterator It>
   std::size_t try_push_n(It first, std::size_t n) {
-    constexpr bool cannot_throw = std::is_nothrow_constructible_v<T, std::iter_reference_t<It>>&& noexcept(
-        *std::declval<It&>())&& noexcept(++std::declval<It&>());
+    constexpr bool cannot_throw = std::is_nothrow_constructible_v<T, std::iter_reference_t<It>> &&
+                                  noexcept(*std::declval<It&>()) && noexcept(++std::declval<It&>());
     if (n == 0) return 0;
     [[maybe_unused]] const push_turn turn(producing_, one_producer);
     Index position = pushed_.position();
@@ -223,7 +226,7 @@ class slot_ring {
   /// out, it is lost, and those behind it stay.
   template <class Out>
   std::size_t try_pop_n(Out out, std::size_t n) {
-    constexpr bool cannot_throw = noexcept(*out = std::declval<T&&>())&& noexcept(++out);
+    constexpr bool cannot_throw = noexcept(*out = std::declval<T&&>()) && noexcept(++out);
     const auto hand_out = [&out](T& value) noexcept(cannot_throw) {
       *out = std::move(value);
       ++out;
@@ -257,12 +260,18 @@ class slot_ring {
 
   /// From now on a push answers `closed`, and so does a pop once everything that was pushed is out. Any
   /// thread, any number of times.
-  void seal() noexcept requires many_push {
+  void seal() noexcept
+    requires many_push
+  {
     sealing_.store(true, relaxed);  // first: a pop that does not see it may still answer `empty`
     pushed_.set(positions_.sealed());
   }
   /// Whether somebody has sealed it; elements may still be inside. Once true, always true. Any thread.
-  bool is_sealed() const noexcept requires many_push { return (pushed_.seen() & positions_.sealed()) != 0; }
+  bool is_sealed() const noexcept
+    requires many_push
+  {
+    return (pushed_.seen() & positions_.sealed()) != 0;
+  }
 
   /// How many elements fit. Any thread.
   std::size_t capacity() const noexcept { return positions_.capacity(); }
