@@ -3,7 +3,7 @@
 //     kew::blocking_queue<job, kew::metered_ring<kew::mpmc_ring<job>>> jobs(1000);
 //     std::cout << to_string(jobs.metrics());
 //
-// Use it     under a blocking_queue or a channel, in the program that is to be understood, also in production.
+// Use when   a program is to be understood, also in production: under a blocking_queue or a channel.
 // Avoid when a push or a pop must not read the clock now and then, or comes from a signal handler.
 // Threads    as the ring below; metrics: any thread.
 // Progress   as the ring below. metrics() waits for no thread, and no thread for metrics().

@@ -1,7 +1,7 @@
 // mpmc_ring: a bounded FIFO between any number of threads.
 //
-// Use it     where several threads push and several pop, or where it is not known how many will.
-// Not        where a side is known to be one thread: mpsc_ring, spmc_ring and, several times faster, spsc_ring.
+// Use when   several threads push and several pop, or it is not known how many will.
+// Avoid when a side is known to be one thread: mpsc_ring, spmc_ring and, several times faster, spsc_ring.
 //            Where a thread should sleep until something comes: blocking_queue, channel.
 // Threads    everything: any number at a time.
 // Progress   no call waits for another thread, pauses on purpose, yields or naps: it is repeated only where another one

@@ -1,10 +1,10 @@
 // mpsc_ring: a bounded FIFO from many threads to one.
 //
-// Use it     where events from many threads meet in one: a logger, an actor's mailbox, a reducer.
-// Not        where two threads may pop (mpmc_ring), or where only one ever pushes (spsc_ring is several times
+// Use when   events from many threads meet in one: a logger, an actor's mailbox, a reducer.
+// Avoid when two threads may pop (mpmc_ring), or only one ever pushes (spsc_ring is several times
 //            faster). Where a thread should sleep until something comes: blocking_queue, channel.
 // Threads    try_push…, try_emplace, seal: any number at a time. try_pop…, try_consume: one at a time. capacity,
-//            size_approx, is_sealed: anyone.
+//            size_approx, is_sealed: any.
 // Progress   no call waits for another thread, pauses on purpose, yields or naps: a push is repeated only where another
 //            producer has succeeded in the meantime, a pop never, and alone a call takes a bounded number of steps. But
 //            a producer that is held up between taking its position and filling its slot makes pops answer `busy` when

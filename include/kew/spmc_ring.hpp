@@ -1,11 +1,11 @@
 // spmc_ring: a bounded FIFO from one thread to many.
 //
-// Use it     where one thread hands out work: an acceptor and its workers, a reader and its parsers.
-// Not        where two threads may push (mpmc_ring), or where only one ever pops (spsc_ring is several times
+// Use when   one thread hands out work: an acceptor and its workers, a reader and its parsers.
+// Avoid when two threads may push (mpmc_ring), or only one ever pops (spsc_ring is several times
 //            faster). Where a thread should sleep until something comes: blocking_queue, channel. It is no
 //            broadcast: each element goes to one consumer.
 // Threads    try_push…, try_emplace: one at a time. try_pop…, try_consume: any number at a time. capacity,
-//            size_approx: anyone.
+//            size_approx: any.
 // Progress   no call waits for another thread, pauses on purpose, yields or naps: a push is never repeated, a pop only
 // where
 //            another consumer has succeeded in the meantime, and alone a call takes a bounded number of steps. But a

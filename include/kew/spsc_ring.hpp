@@ -1,11 +1,11 @@
 // spsc_ring: a bounded FIFO from one thread to one other.
 //
-// Use it     where exactly one thread pushes and one pops, and neither may wait for the other: audio
+// Use when   exactly one thread pushes and one pops, and neither may wait for the other: audio
 //            callbacks, feeds, loggers. It is the fastest of the rings.
-// Not        where a second thread may push or pop, even now and then (mpsc_ring, spmc_ring, mpmc_ring), or
+// Avoid when a second thread may push or pop, even now and then (mpsc_ring, spmc_ring, mpmc_ring), or
 //            where a thread should sleep until something comes (blocking_queue, channel).
 // Threads    try_push…, try_emplace, try_claim: one at a time, "the producer". try_pop…, try_consume,
-//            try_peek: one at a time, "the consumer". capacity, size_approx: anyone.
+//            try_peek: one at a time, "the consumer". capacity, size_approx: any.
 // Progress   every operation is wait-free: no loop but over the elements of a batch, no pause, no allocation, no call
 // of
 //            the kernel.
