@@ -1,8 +1,7 @@
 // blocking_queue: waiting, timeouts and closing over any ring.
 //
 // Use when     a thread should sleep until something comes, or until there is room; the ring below says how many
-// threads
-//              may push and pop.
+//              threads may push and pop.
 // Avoid when   a thread must never enter the kernel (an audio callback): use the ring itself, or the try_ operations
 //              with spin_wait on both sides. When it should be known which threads are still there: channel.hpp.
 // Threads      pushes: as many at a time as the ring has producers; pops: as many as it has consumers. close,

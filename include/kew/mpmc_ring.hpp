@@ -5,9 +5,8 @@
 //            Where a thread should sleep until something comes: blocking_queue, channel.
 // Threads    everything: any number at a time.
 // Progress   no call waits for another thread, pauses on purpose, yields or naps: it is repeated only where another one
-// on
-//            its side has succeeded in the meantime, and alone it takes a bounded number of steps. But a thread that is
-//            held up between taking its position and finishing with its slot makes the other side answer `busy` when
+//            on its side has succeeded in the meantime, and alone it takes a bounded number of steps. But a thread that
+//            is held up between taking its position and finishing with its slot makes the other side answer `busy` when
 //            it comes to that slot, if a later call of its own side has finished; and its own side a lap later. So the
 //            ring as a whole is not lock-free in the literature's sense. While an element is constructed by a
 //            constructor that may throw (try_emplace, try_push_n), other pushes answer `busy`; try_push never does that

@@ -7,11 +7,10 @@
 // Threads    try_push…, try_emplace: one at a time. try_pop…, try_consume: any number at a time. capacity,
 //            size_approx: any.
 // Progress   no call waits for another thread, pauses on purpose, yields or naps: a push is never repeated, a pop only
-// where
-//            another consumer has succeeded in the meantime, and alone a call takes a bounded number of steps. But a
-//            consumer that is held up between taking its position and emptying its slot (or in the function given to
-//            try_consume) makes pushes answer `busy` when they come round to that slot, if a later pop has finished; so
-//            the ring as a whole is not lock-free in the literature's sense.
+//            where another consumer has succeeded in the meantime, and alone a call takes a bounded number of steps.
+//            But a consumer that is held up between taking its position and emptying its slot (or in the function given
+//            to try_consume) makes pushes answer `busy` when they come round to that slot, if a later pop has finished;
+//            so the ring as a whole is not lock-free in the literature's sense.
 // Ordering   linearizable; FIFO. `full` and `empty` each held at an instant of their own call.
 // Source     D. Vyukov, "Bounded MPMC queue", 1024cores.net; see detail/ring/slot_ring.hpp for what is different here.
 #pragma once

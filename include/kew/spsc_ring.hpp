@@ -7,8 +7,7 @@
 // Threads    try_push…, try_emplace, try_claim: one at a time, "the producer". try_pop…, try_consume,
 //            try_peek: one at a time, "the consumer". capacity, size_approx: any.
 // Progress   every operation is wait-free: no loop but over the elements of a batch, no pause, no allocation, no call
-// of
-//            the kernel.
+//            of the kernel.
 // Ordering   linearizable; FIFO. `full` and `empty` each held at an instant of their own call; `busy` never comes.
 // Source     L. Lamport, "Specifying Concurrent Program Modules", 1983, with the other side's position cached
 //            (P. Lee et al., "A Lock-Free, Cache-Efficient Shared Ring Buffer", ANCS 2010); published by the slot as in
@@ -19,8 +18,7 @@
 //            in place, for a longer way of a single element. A ring with numbered slots has the array as well: 24 bytes
 //            an element of 8.
 // Why fast   the other side's position is asked for only when the last answer is used up, and a consumer that is ahead
-// of
-//            its producer looks at nothing but the next slot.
+//            of its producer looks at nothing but the next slot.
 #pragma once
 
 #include <cstddef>
