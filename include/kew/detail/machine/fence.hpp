@@ -7,14 +7,13 @@
 //
 // Where the kernel has membarrier(2), the light side costs no instruction but a compiler barrier, and the heavy one
 // makes every running thread of the process execute a full fence. Where it has not, both sides are full fences. Which
-// of the two it is stands in the asymmetric_fence, that is, in the queue: so it is the same for everybody who uses the
+// of the two it is stands in the asymmetric_fence, that is, in the queue: so it is the same for all users of the
 // queue.
 //
 //   Shared libraries   A queue may be made in one of them and used in any, whatever the visibility of its symbols:
 //                      no library keeps a state of its own that two threads would have to agree on.
 //   Compilers          Optimisation, sanitizers, NDEBUG and KEW_CHECKED may differ between the images that share a
-//   queue.
-//                      Its type, the C++ ABI and the standard library are the same.
+//                      queue. Its type, the C++ ABI and the standard library are the same.
 //   Versions, macros   KEW_NO_FUTEX and KEW_CACHE_LINE are part of the type's name. So is the version as far as layouts
 //                      differ: what does not fit together does not link. Nothing can check a pointer that a library
 //                      passes on as void*.

@@ -6,11 +6,10 @@
 // - The state names its lap and whether the slot is filled, instead of a running number, so that capacity 1 works and
 //   no capacity needs a division; and it is one byte, so that a line carries more slots (slot_group.hpp).
 //
-// - `full` and `empty` are facts, and yet no call reads the other side's counter, whose line would have to come across
-// at
-//   each look. In the plain ring a consumer that finds its slot free cannot know whether a later push has finished
-//   before the one in this slot. Here that later push says so itself: before it finishes, it marks as overtaken each
-//   slot before its own in which another push is still under way. So:
+// - `full` and `empty` are facts, and yet no call reads the other side's counter, whose line would have to come
+//   across at each look. In the plain ring a consumer that finds its slot free cannot know whether a later push has
+//   finished before the one in this slot. Here that later push says so itself: before it finishes, it marks as overtaken
+//   each slot before its own in which another push is still under way. So:
 //
 //       a slot is free and not overtaken              no push from there on has finished
 //       a slot is filled and not overtaken            no pop from there on has finished
@@ -22,8 +21,7 @@
 //   see that: in the line of the own slot or, at the beginning of a line, beside the own side's counter.
 //
 // - The producers' counter carries two flags, `sealed` for closing and `held` for constructors that may throw. Pops
-// look
-//   at it only once somebody has begun to seal the ring.
+//   look at it only once a thread has begun to seal the ring.
 #pragma once
 
 #include <cstddef>
@@ -266,7 +264,7 @@ class slot_ring {
     sealing_.store(true, relaxed);  // first: a pop that does not see it may still answer `empty`
     pushed_.set(positions_.sealed());
   }
-  /// Whether somebody has sealed it; elements may still be inside. Once true, always true. Any thread.
+  /// Whether it was sealed; elements may still be inside. Once true, always true. Any thread.
   bool is_sealed() const noexcept
     requires many_push
   {
