@@ -258,7 +258,7 @@ class basic_spsc_ring {
   std::size_t capacity() const noexcept { return slots_.size(); }
 
   /// How many elements are inside, as far as another thread can know: from 0 to the capacity, always, and exact where
-  /// nobody pushes or pops at the same time. Any thread. The consumer's next pops find what the consumer counts here.
+  /// no thread pushes or pops at the same time. Any thread. The consumer's next pops find what the consumer counts here.
   std::size_t size_approx() const noexcept {
     const Index pushed = pushed_.load(acquire);                 // Edge "size": what is counted can be found.
     return positions_.distance(popped_.load(relaxed), pushed);  // relaxed: distance() copes with any two values
@@ -448,7 +448,7 @@ class basic_spsc_ring {
   positions<Index, 0> positions_;
   [[no_unique_address]] numbered_slots<Way, T, Capacity, Allocator, Index, most> numbered_;
   // popped_ ≤ pushed_ ≤ push_limit_ ≤ popped_ + lap, and popped_ ≤ pop_limit_ ≤ pushed_ where the consumer goes by the
-  // array: each on a line of its own, because the other side reads the positions, and nobody but their owner the
+  // array: each on a line of its own, because the other side reads the positions, and no thread but their owner the
   // limits.
   alignas(cache_line) atomic<Index> pushed_;
   alignas(cache_line) Index push_limit_;

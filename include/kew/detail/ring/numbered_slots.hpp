@@ -24,7 +24,7 @@ enum class publication {
 };
 
 /// By slot where that is cheap: an element that shares a line with its number, and is not much smaller than that; and
-/// that can be moved into the array where try_peek shows it, without a throw that nobody could be told of.
+/// that can be moved into the array where try_peek shows it, without a throw that no caller could be told of.
 template <class T>
 inline constexpr publication publication_of =
     std::is_nothrow_move_constructible_v<T> && sizeof(T) >= tuning::smallest_by_slot &&

@@ -18,7 +18,7 @@ namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
 ///
 /// free          a producer may take it, or has taken it and is writing
 /// filled        a consumer may take it, or has taken it and is reading
-/// overtaken     whoever has taken it is still inside, and a later one of the same side has finished already
+/// overtaken     the thread that has taken it is still inside, and a later one of its side has finished
 ///
 /// Six bits of the lap are enough: a call that has looked at a slot believes what it saw only where its own side's
 /// counter, which has all bits, has not moved on from there.
@@ -48,7 +48,7 @@ class slot_positions {
   static constexpr std::size_t place(Index word) noexcept { return static_cast<std::size_t>(word & (stride - 1)); }
   constexpr std::size_t group(Index word) const noexcept { return static_cast<std::size_t>(index(word) >> place_bits); }
 
-  /// In the producers' counter: nobody may push any more.
+  /// In the producers' counter: no thread may push any more.
   constexpr Index sealed() const noexcept { return static_cast<Index>(mask_ + 1); }
   /// In the producers' counter: one of them is constructing an element, and may yet fail to.
   constexpr Index held() const noexcept { return static_cast<Index>(sealed() << 1); }

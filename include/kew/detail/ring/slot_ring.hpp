@@ -275,7 +275,7 @@ class slot_ring {
   std::size_t capacity() const noexcept { return positions_.capacity(); }
 
   /// How many elements are inside, as far as another thread can know: from 0 to the capacity, always, and exact where
-  /// nobody pushes or pops at the same time. Any thread.
+  /// no thread pushes or pops at the same time. Any thread.
   std::size_t size_approx() const noexcept {
     const Index pushed = positions_.without_flags(pushed_.seen());
     return positions_.distance(popped_.seen(), pushed);
