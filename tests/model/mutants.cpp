@@ -84,7 +84,7 @@ class hunt {
       {search::random, 2'000},  {search::depth_first, 5'000},   {search::priorities, 5'000},
       {search::random, 20'000}, {search::random, 20'000, true}, {search::depth_first, 100'000}};
   /// Before a mutant counts as a survivor.
-  static constexpr std::uint64_t most_executions = 2'000'000;
+  static constexpr std::uint64_t most_executions = 8'000'000;
 
   static place_key key(const place& of) { return {of.file, of.line, of.column}; }
 
