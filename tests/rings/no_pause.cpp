@@ -133,8 +133,8 @@ TEST_CASE("no call pauses in batches or in a stream either", "[no_pause]") {
 }
 
 TEMPLATE_TEST_CASE("no try_ call of spsc_ring pauses on purpose", "[no_pause]", std::uint64_t, char, std::string) {
-  for (const std::size_t capacity : {1, 2, 3, 16, 1000})
-    for (const std::size_t few : {1, 2, 3, 12, 300})
+  for (const std::size_t capacity : {1U, 2U, 3U, 16U, 1000U})
+    for (const std::size_t few : {1U, 2U, 3U, 12U, 300U})
       for (const bool in_place : {false, true}) {
         INFO("capacity " << capacity << ", in turns of " << few << (in_place ? ", in place" : ""));
         waits = 0;

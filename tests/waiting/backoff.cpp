@@ -20,7 +20,7 @@ TEST_CASE("a wait on a stopped thread pauses, yields, and then naps for as long 
   pause(kew::detail::tuning::backoff_yields);
   CHECK(yields == kew::detail::tuning::backoff_yields);
   CHECK(last_nap == 0);
-  for (const unsigned microseconds : {50, 100, 200, 400, 800, 1600, 3200, 6400, 10'000, 10'000}) {
+  for (const unsigned microseconds : {50U, 100U, 200U, 400U, 800U, 1600U, 3200U, 6400U, 10'000U, 10'000U}) {
     pause(1);
     CHECK(last_nap == microseconds);
   }
