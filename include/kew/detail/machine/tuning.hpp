@@ -22,8 +22,14 @@ inline constexpr unsigned adaptive_polls = 512;
 /// A wait for another thread in the middle of its own call: so many pauses, then so many yields, then naps. Most such
 /// calls end within a pause or two; a thread that has lost its core needs a yield, one of lower real-time priority a
 /// nap.
+#if defined(KEW_MODEL)
+// So few that an execution comes to the naps.
+inline constexpr unsigned backoff_pauses = 1;
+inline constexpr unsigned backoff_yields = 1;
+#else
 inline constexpr unsigned backoff_pauses = 32;
 inline constexpr unsigned backoff_yields = 256;
+#endif
 /// The naps, in microseconds, each twice as long as the one before. With naps of 50 µs for ever, a consumer beside a
 /// producer that had stopped in the middle of a push used 11 to 13 % of a core (7,000 to 9,000 switches a second); with
 /// these 0.15 % (100 switches a second).
