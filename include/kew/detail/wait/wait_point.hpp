@@ -23,7 +23,8 @@
 //        22 bits   20 bits    1 bit          1 bit    20 bits
 //
 // The generation counts grants, so that a notifier takes back the mark of no other. A notifier that stops for exactly
-// 2^22 grants and finds another one stopped when it goes on takes the other's mark back: that is what remains.
+// 2^22 grants and finds another one stopped when it goes on takes the other's mark back: that is what remains. And a
+// notifier that stops while it tells an entry holds the lock of the list: other users of the list wait for it.
 //
 // Source     an event count (D. Reed and R. Kanodia, "Synchronization with Eventcounts and Sequencers", 1979) with
 //            the permits of a semaphore; the second look makes the store-buffering (Dekker) pattern safe.
