@@ -20,6 +20,13 @@ namespace detail {
 /// For misuse that no type can refuse: `rule` names the call and the rule that was broken.
 [[noreturn]] inline void break_off(const char* rule) noexcept { print_and_abort(rule); }
 
+/// Breaks off where checks are on and the rule does not hold.
+inline void require([[maybe_unused]] bool holds, [[maybe_unused]] const char* rule) noexcept {
+#if KEW_CHECKED
+  if (!holds) break_off(rule);
+#endif
+}
+
 }  // namespace detail
 
 /// Called with the message of the exception that would have been thrown, by the thread that would have thrown it. To

@@ -38,6 +38,7 @@
 #include <kew/detail/ring/positions.hpp>
 #include <kew/detail/ring/slots.hpp>
 #include <kew/detail/ring/solo.hpp>
+#include <kew/error.hpp>
 #include <kew/status.hpp>
 
 namespace kew { inline namespace KEW_NAMESPACE {
@@ -113,7 +114,7 @@ class basic_spsc_ring {
   template <class... A>
   status try_emplace(A&&... arguments) noexcept(std::is_nothrow_constructible_v<T, A...>) {
     const solo::turn turn(producing_, one_producer);
-    require(!claimed_, "kew::spsc_ring: a push while a claim is open; commit or drop the claim first\n");
+    require(!claimed_, "kew::spsc_ring: a push while a claim is open; commit or drop the claim first");
     const Index position = pushed_.load(relaxed);
     const Index next = positions_.next(position);
     if constexpr (Way == publication::by_slot)
@@ -137,7 +138,7 @@ class basic_spsc_ring {
   template <std::input_iterator It>
   std::size_t try_push_n(It first, std::size_t n) {
     const solo::turn turn(producing_, one_producer);
-    require(!claimed_, "kew::spsc_ring: a push while a claim is open; commit or drop the claim first\n");
+    require(!claimed_, "kew::spsc_ring: a push while a claim is open; commit or drop the claim first");
     const Index position = pushed_.load(relaxed);
     n = min(n, room(position, n));
     if (n == 0) return 0;
@@ -170,7 +171,7 @@ class basic_spsc_ring {
   /// at the front. Wait-free.
   result<T> try_pop() noexcept(std::is_nothrow_move_constructible_v<T>) {
     const solo::turn turn(consuming_, one_consumer);
-    require(!peeked_, "kew::spsc_ring: a pop while a peek is open; release or drop the peek first\n");
+    require(!peeked_, "kew::spsc_ring: a pop while a peek is open; release or drop the peek first");
     const Index position = popped_.load(relaxed);
     const Index next = positions_.next(position);
     T* const front = find_element(position, next);
@@ -187,7 +188,7 @@ class basic_spsc_ring {
   template <class F>
   status try_consume(F&& f) noexcept(std::is_nothrow_invocable_v<F, T&>) {
     const solo::turn turn(consuming_, one_consumer);
-    require(!peeked_, "kew::spsc_ring: a pop while a peek is open; release or drop the peek first\n");
+    require(!peeked_, "kew::spsc_ring: a pop while a peek is open; release or drop the peek first");
     const Index position = popped_.load(relaxed);
     const Index next = positions_.next(position);
     T* const front = find_element(position, next);
@@ -202,7 +203,7 @@ class basic_spsc_ring {
   template <class Out>
   std::size_t try_pop_n(Out out, std::size_t n) {
     const solo::turn turn(consuming_, one_consumer);
-    require(!peeked_, "kew::spsc_ring: a pop while a peek is open; release or drop the peek first\n");
+    require(!peeked_, "kew::spsc_ring: a pop while a peek is open; release or drop the peek first");
     const Index position = popped_.load(relaxed);
     batch_release released{*this, position};
     const auto hand_out = [&](T& value) {
@@ -235,7 +236,7 @@ class basic_spsc_ring {
         "kew: try_claim hands out raw slots, so the element type must be trivially default constructible; use "
         "try_emplace or try_push_n for this one");
     const solo::turn turn(producing_, one_producer);
-    require(!claimed_, "kew::spsc_ring: try_claim while a claim is open; commit or drop the claim first\n");
+    require(!claimed_, "kew::spsc_ring: try_claim while a claim is open; commit or drop the claim first");
     const Index position = pushed_.load(relaxed);
     n = min(n, room(position, n));
     if (n > 0) publish_by_count_from(position);
@@ -247,7 +248,7 @@ class basic_spsc_ring {
   /// pop may come between. (Elements in numbered slots are moved into the array first.)
   read_claim try_peek(std::size_t n) noexcept {
     const solo::turn turn(consuming_, one_consumer);
-    require(!peeked_, "kew::spsc_ring: try_peek while a peek is open; release or drop the peek first\n");
+    require(!peeked_, "kew::spsc_ring: try_peek while a peek is open; release or drop the peek first");
     const Index position = popped_.load(relaxed);
     n = min(n, elements(position, n));
     peeked_ = n > 0;
@@ -440,9 +441,9 @@ class basic_spsc_ring {
   }
 
   static constexpr const char* one_producer =
-      "kew::spsc_ring: a second thread pushes while a push is under way; this ring allows one producer\n";
+      "kew::spsc_ring: a second thread pushes while a push is under way; this ring allows one producer";
   static constexpr const char* one_consumer =
-      "kew::spsc_ring: a second thread pops while a pop is under way; this ring allows one consumer\n";
+      "kew::spsc_ring: a second thread pops while a pop is under way; this ring allows one consumer";
 
   slots<T, Capacity, Allocator, most> slots_;
   positions<Index, 0> positions_;
@@ -482,8 +483,8 @@ class [[nodiscard]] basic_spsc_ring<T, Capacity, Allocator, Index, Way>::write_c
 
   /// Publishes the first `k` slots, `k` ≤ size(). Once.
   void commit(std::size_t k) noexcept {
-    require(ring_ != nullptr, "kew::spsc_ring: commit for the second time; a claim is committed once\n");
-    require(k <= size(), "kew::spsc_ring: commit beyond the claim; at most its size() slots can be committed\n");
+    require(ring_ != nullptr, "kew::spsc_ring: commit for the second time; a claim is committed once");
+    require(k <= size(), "kew::spsc_ring: commit beyond the claim; at most its size() slots can be committed");
     ring_->publish(ring_->positions_.next(ring_->pushed_.load(relaxed), k));
     close();
   }
@@ -519,8 +520,8 @@ class [[nodiscard]] basic_spsc_ring<T, Capacity, Allocator, Index, Way>::read_cl
 
   /// The first `k` elements are gone, `k` ≤ size(). Once.
   void release(std::size_t k) noexcept {
-    require(ring_ != nullptr, "kew::spsc_ring: release for the second time; a peek is released once\n");
-    require(k <= size(), "kew::spsc_ring: release of more than was peeked; at most size() elements can be released\n");
+    require(ring_ != nullptr, "kew::spsc_ring: release for the second time; a peek is released once");
+    require(k <= size(), "kew::spsc_ring: release of more than was peeked; at most size() elements can be released");
     const Index position = ring_->popped_.load(relaxed);
     const auto [ahead, wrapped] = ring_->spans(position, k);
     std::destroy(ahead.begin(), ahead.end());

@@ -499,9 +499,9 @@ class slot_ring {
   using push_turn = typename push_side::turn;
   using pop_turn = typename pop_side::turn;
   static constexpr const char* one_producer =
-      "kew::spmc_ring: a second thread pushes while a push is under way; this ring allows one producer\n";
+      "kew::spmc_ring: a second thread pushes while a push is under way; this ring allows one producer";
   static constexpr const char* one_consumer =
-      "kew::mpsc_ring: a second thread pops while a pop is under way; this ring allows one consumer\n";
+      "kew::mpsc_ring: a second thread pops while a pop is under way; this ring allows one consumer";
 
   // Written when the ring is made and when it is sealed, so read by both sides without any line moving.
   slots<group, Capacity, Allocator, most, group_size<T>> slots_;

@@ -1,35 +1,21 @@
 // For debug builds: notices that a second thread enters a side of a ring that allows one at a time.
 #pragma once
 
-#include <cstdio>
-#include <cstdlib>
-
 #include <kew/config.hpp>
 #include <kew/detail/machine/sync.hpp>
+#include <kew/error.hpp>
 
 namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
 
-/// Prints `rule` and aborts where checks are on and it does not hold.
-inline void require([[maybe_unused]] bool holds, [[maybe_unused]] const char* rule) noexcept {
-#if KEW_CHECKED
-  if (holds) return;
-  std::fputs(rule, stderr);
-  std::abort();
-#endif
-}
-
 class solo {
  public:
-  /// A call on that side. `rule` is printed before the program is aborted.
+  /// A call on that side. `rule` says what the ring allows.
   class turn {
    public:
 #if KEW_CHECKED
     turn(solo& side, const char* rule) noexcept : side_(side) {
       // No read-modify-write: a check that is no fence hides no mistake. It may miss an overlap, never invent one.
-      if (side_.taken_.load(relaxed)) {
-        std::fputs(rule, stderr);
-        std::abort();
-      }
+      require(!side_.taken_.load(relaxed), rule);
       side_.taken_.store(true, relaxed);
     }
     ~turn() { side_.taken_.store(false, relaxed); }

@@ -211,11 +211,9 @@ class queue_core {
     const void* outer_;
   };
   static void check_not_inside(const void* queue) noexcept {
-    if (inside::innermost() != queue) return;
-    break_off(
-        "kew: a push waits for room inside try_consume of the same queue, whose slot is not free before that returns; "
-        "pop "
-        "the message first");
+    require(
+        inside::innermost() != queue,
+        "kew: a push waits for room inside try_consume of the same queue, whose slot is not free before that returns");
   }
 #else
   static void check_not_inside(const void*) noexcept {}
