@@ -85,6 +85,7 @@ class blocking_queue : public detail::push_half<blocking_queue<T, Ring, Wait>, T
  private:
   friend detail::push_half<blocking_queue, T>;
   friend detail::pop_half<blocking_queue, T>;
+  friend detail::core_access;
 
   detail::queue_core<T, Ring, Wait>* core() noexcept { return &core_; }
 

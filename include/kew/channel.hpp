@@ -237,6 +237,7 @@ class producer : public detail::handle<T, Ring, Wait, detail::producer_side>,
   using base::base;
   using base::core;
   friend detail::push_half<producer, T>;
+  friend detail::core_access;
   friend detail::first_handles<T, Ring, Wait>;
 };
 
@@ -324,6 +325,7 @@ class consumer : public detail::handle<T, Ring, Wait, detail::consumer_side>,
   using base::base;
   using base::core;
   friend detail::pop_half<consumer, T>;
+  friend detail::core_access;
   friend detail::first_handles<T, Ring, Wait>;
 };
 

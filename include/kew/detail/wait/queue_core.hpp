@@ -147,6 +147,11 @@ class queue_core {
     return ring_.metrics();
   }
 
+  // ---- For waiters that are no call of this queue ----------------------------------------------------------------
+
+  wait_point& room() noexcept { return room_; }
+  wait_point& items() noexcept { return items_; }
+
  private:
   static void notify(wait_point& place, std::size_t n) noexcept {
     if constexpr (Wait::parks) place.notify(n);
@@ -222,6 +227,15 @@ class queue_core {
   closable ring_;
   wait_point room_{};   ///< Where producers wait.
   wait_point items_{};  ///< Where consumers wait.
+};
+
+/// The queue_core behind a blocking_queue or a handle, for what waits on several of them; null where a handle was moved
+/// from.
+struct core_access {
+  template <class Queue>
+  static auto* of(Queue& queue) noexcept {
+    return queue.core();
+  }
 };
 
 }}}  // namespace kew::KEW_NAMESPACE::detail
