@@ -77,11 +77,13 @@ class mutex {
 
   [[gnu::noinline]] void wait() noexcept {
     for (unsigned round = 0; round < tuning::mutex_pauses + tuning::mutex_yields; ++round) {
-      if (round >= tuning::mutex_pauses)
+      if (word_.load(relaxed) == open) {
+        if (try_lock()) return;
+      } else if (round >= tuning::mutex_pauses) {
         yield();
-      else
+      } else {
         for (unsigned i = 0; i < tuning::mutex_pause; ++i) cpu_relax();
-      if (word_.load(relaxed) == open && try_lock()) return;
+      }
     }
     // A thread that has slept does not know whether it was the only one: it leaves the mark for the others.
     while (word_.exchange(awaited, acquire) != open)  // Edge "mutex"
