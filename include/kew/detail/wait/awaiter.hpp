@@ -117,6 +117,20 @@ struct goes_on_there {};
 template <class S>
 concept scheduler = std::copy_constructible<S> && std::invocable<S&, std::coroutine_handle<>>;
 
+/// Calls `work`, and `otherwise` where that throws.
+template <class Work, class Otherwise>
+void call_or(Work work, [[maybe_unused]] Otherwise otherwise) {
+#if defined(__cpp_exceptions)
+  try {
+    work();
+  } catch (...) {
+    otherwise();
+  }
+#else
+  work();
+#endif
+}
+
 // ---- The wait ------------------------------------------------------------------------------------------------------
 
 template <class Operation, class Stop, class Schedule>
@@ -300,21 +314,19 @@ class awaiter<Operation, Stop, Schedule>::wait : private coroutine_frame, privat
   void call_schedule() noexcept {
     bool gone = false;
     gone_ = &gone;
-#if defined(__cpp_exceptions)
-    try {
-#endif
+    const auto call = [this] {
       // A copy, because the coroutine may be gone before the call is over, and all that is in this object.
       Schedule schedule(of_.schedule_);
       std::invoke(schedule, handle());
-#if defined(__cpp_exceptions)
-    } catch (...) {
-      if (gone) std::terminate();  // the exception is the coroutine's, and nothing is left that could take it
+    };
+    call_or(call, [this, &gone] {
+      // The exception is the coroutine's, and nothing is left that could take it.
+      if (gone) std::terminate();
       place().detach(*this);
       error_ = std::current_exception();
       leave();
       ready_coroutines::run(*this);
-    }
-#endif
+    });
   }
 
   // ---- Going on ---------------------------------------------------------------------------------------------------
@@ -335,20 +347,19 @@ class awaiter<Operation, Stop, Schedule>::wait : private coroutine_frame, privat
     [[maybe_unused]] const bool is_inside = place().detach(*this) == call_under_way::here;
     if constexpr (!std::is_same_v<Schedule, goes_on_there>)
       if (is_inside) *gone_ = true;
-#if defined(__cpp_exceptions)
-    try {
-#endif
-      if (!is_decided()) return !suspend();
-      end();
-      return true;
-#if defined(__cpp_exceptions)
-    } catch (...) {
+    bool suspended = false;
+    const auto look = [this, &suspended] {
+      if (is_decided())
+        end();
+      else
+        suspended = suspend();
+    };
+    call_or(look, [this] {
       // What the element's constructor throws comes out of the co_await.
       error_ = std::current_exception();
       leave();
-      return true;
-    }
-#endif
+    });
+    return !suspended;
   }
 
   awaiter& of_;
