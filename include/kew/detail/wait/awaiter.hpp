@@ -32,6 +32,7 @@
 
 #include <kew/config.hpp>
 #include <kew/detail/machine/coroutine_frame.hpp>
+#include <kew/detail/machine/this_thread.hpp>
 #include <kew/detail/wait/backoff.hpp>
 #include <kew/detail/wait/outcome.hpp>
 #include <kew/detail/wait/queue_core.hpp>
@@ -116,6 +117,33 @@ struct goes_on_there {};
 
 template <class S>
 concept scheduler = std::copy_constructible<S> && std::invocable<S&, std::coroutine_handle<>>;
+
+/// A call of a schedule, on the stack of the thread that makes it. Learns when it has resumed the coroutine itself, which
+/// may have ended since.
+class schedule_call {
+ public:
+  explicit schedule_call(const void* wait) noexcept : wait_(wait), outer_(innermost()) { innermost() = this; }
+  schedule_call(const schedule_call&) = delete;
+  schedule_call& operator=(const schedule_call&) = delete;
+  ~schedule_call() { innermost() = outer_; }
+
+  /// Its coroutine has gone on inside of it.
+  bool is_over() const noexcept { return wait_ == nullptr; }
+  static void end(const void* wait) noexcept {
+    schedule_call* each = innermost();
+    while (each->wait_ != wait) each = each->outer_;
+    each->wait_ = nullptr;
+  }
+
+ private:
+  struct innermost_call {
+    schedule_call* call;
+  };
+  static schedule_call*& innermost() noexcept { return of_this_thread<innermost_call>().call; }
+
+  const void* wait_;
+  schedule_call* outer_;
+};
 
 /// Calls `work`, and `otherwise` where that throws.
 template <class Work, class Otherwise>
@@ -312,16 +340,15 @@ class awaiter<Operation, Stop, Schedule>::wait : private coroutine_frame, privat
   }
 
   void call_schedule() noexcept {
-    bool gone = false;
-    gone_ = &gone;
+    schedule_call here(this);
     const auto call = [this] {
       // A copy, because the coroutine may be gone before the call is over, and all that is in this object.
       Schedule schedule(of_.schedule_);
       std::invoke(schedule, handle());
     };
-    call_or(call, [this, &gone] {
+    call_or(call, [this, &here] {
       // The exception is the coroutine's, and nothing is left that could take it.
-      if (gone) std::terminate();
+      if (here.is_over()) std::terminate();
       place().detach(*this);
       error_ = std::current_exception();
       leave();
@@ -346,7 +373,7 @@ class awaiter<Operation, Stop, Schedule>::wait : private coroutine_frame, privat
     if (error_) return true;
     [[maybe_unused]] const bool is_inside = place().detach(*this) == call_under_way::here;
     if constexpr (!std::is_same_v<Schedule, goes_on_there>)
-      if (is_inside) *gone_ = true;
+      if (is_inside) schedule_call::end(this);
     bool suspended = false;
     const auto look = [this, &suspended] {
       if (is_decided())
@@ -365,8 +392,6 @@ class awaiter<Operation, Stop, Schedule>::wait : private coroutine_frame, privat
   awaiter& of_;
   std::coroutine_handle<> coroutine_;
   std::exception_ptr error_{};
-  /// Where the call of schedule on this thread's stack learns that the coroutine has gone on inside of it.
-  bool* gone_ = nullptr;
   bool is_entered_ = false;
   std::optional<stop_callback> stop_;
 };
