@@ -320,7 +320,7 @@ TEST_CASE("async: without schedule a coroutine goes on in the thread that made i
 /// A chain of queues, with a coroutine between each two that passes on one number, plus one.
 struct chain {
   explicit chain(std::size_t length) {
-    for (std::size_t i = 0; i <= length; ++i) queues.emplace_back(1);
+    for (std::size_t i = 0; i <= length; ++i) queues.emplace_back();
   }
   template <class... Where>
   void link(Where... where) {
@@ -333,12 +333,13 @@ struct chain {
     static_cast<void>(co_await async_push(queues[i + 1], *number + 1));
   }
 
-  std::deque<blocking_queue<int, kew::spsc_ring<int>>> queues;
+  std::deque<blocking_queue<int, kew::spsc_ring<int, 1>>> queues;
   std::vector<task> tasks;
 };
 
 TEST_CASE("async: a chain of hand-overs does not make the stack deeper, however long it is") {
-  constexpr std::size_t length = 1'000'000;
+  // Ten times as many as would fit on a stack of 8 MiB.
+  const std::size_t length = kew_test::scaled(100'000);
   chain links(length);
   SECTION("in the thread that starts it") {
     links.link();
