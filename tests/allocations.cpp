@@ -1,16 +1,20 @@
 // Counts every call of operator new in this program: rings allocate when they are constructed and never again,
 // rings of fixed capacity not even then, and an allocation that fails leaves nothing behind.
 #include <chrono>
+#include <coroutine>
 #include <cstddef>
 #include <cstdlib>
 #include <memory>
 #include <new>
+#include <stop_token>
 #include <tuple>
 #include <vector>
 
+#include <kew/async.hpp>
 #include <kew/kew.hpp>
 
 #include "support/catch.hpp"
+#include "support/coroutines.hpp"
 #include "support/elements.hpp"
 
 namespace {
@@ -209,6 +213,40 @@ TEST_CASE("a blocking_queue over a ring of fixed capacity uses no heap, waiting 
   });
   CHECK(well);
   CHECK(count == 0);
+}
+
+TEST_CASE("a wait of a coroutine uses no heap, however it ends", "[allocations]") {
+  kew::blocking_queue<int> queue(1);
+  std::stop_source source;
+  std::coroutine_handle<> ready;
+  const auto schedule = [&ready](std::coroutine_handle<> it) { ready = it; };
+  std::size_t waits = 0;
+  const auto consume = [&]() -> task {
+    while (co_await kew::async_pop(queue, source.get_token(), schedule)) ++waits;
+  };
+  const auto produce = [&]() -> task {
+    for (int i = 0; i < 3; ++i) static_cast<void>(co_await kew::async_push(queue, i, source.get_token()));
+  };
+  // The frames of the two are the program's.
+  const task consumer = consume();
+  const std::size_t count = allocations_in([&] {
+    for (int i = 0; i < 10; ++i) {
+      static_cast<void>(queue.push(1));
+      ready.resume();
+    }
+    static_cast<void>(queue.try_push(1));
+    static_cast<void>(queue.try_pop());  // told in vain
+    ready.resume();
+  });
+  CHECK(waits == 10);
+  CHECK(count == 0);
+  task producer;
+  CHECK(allocations_in([&] { producer = produce(); }) == 1);
+  CHECK(allocations_in([&] {
+          source.request_stop();
+          if (ready) ready.resume();
+          producer.destroy();
+        }) == 0);
 }
 
 TEST_CASE("an allocation that fails leaves no half-built queue or channel behind", "[allocations]") {
