@@ -159,6 +159,9 @@ class hint<bool> {
   void set(bool) noexcept {}
 };
 
+inline std::uint32_t random_below(std::uint32_t bound) noexcept { return ::explorer::choose(bound); }
+inline std::uint32_t even_below(std::uint32_t bound) noexcept { return ::explorer::choose(bound); }
+
 inline std::uintptr_t thread_token() noexcept { return static_cast<std::uintptr_t>(::explorer::this_thread()) + 1; }
 
 inline void cpu_relax(::explorer::site where = ::explorer::site::current()) noexcept {
