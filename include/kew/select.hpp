@@ -52,6 +52,7 @@
 #include <kew/detail/machine/random.hpp>
 #include <kew/detail/machine/sync.hpp>
 #include <kew/detail/wait/backoff.hpp>
+#include <kew/detail/wait/ends.hpp>
 #include <kew/detail/wait/limits.hpp>
 #include <kew/detail/wait/queue_core.hpp>
 #include <kew/detail/wait/wait_set.hpp>
@@ -62,20 +63,6 @@
 namespace kew { inline namespace KEW_NAMESPACE {
 
 namespace detail {
-
-template <class Queue>
-using core_of = std::remove_pointer_t<decltype(core_access::of(std::declval<Queue&>()))>;
-
-template <class Queue>
-concept pop_source = requires(Queue& queue) {
-  typename Queue::ring_type;
-  queue.try_pop();
-};
-template <class Queue>
-concept push_sink = requires(Queue& queue) {
-  typename Queue::ring_type;
-  queue.try_push(std::declval<typename Queue::value_type>());
-};
 
 // A case has one or more places, its sources and sinks, which are numbered from 0. `attempt` tries the case at one of
 // them: on success it calls `leave`, and then the handler. `point` is where the place says that it may be ready.
