@@ -36,6 +36,8 @@ class queue_core {
  public:
   using value_type = T;
   using wait_type = Wait;
+  /// Whether those that wait at room() and items() are ever woken or told.
+  static constexpr bool wakes = Wait::parks;
 
   template <class... A>
   explicit queue_core(A&&... arguments) : ring_(std::forward<A>(arguments)...) {}
