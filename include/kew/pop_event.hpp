@@ -62,10 +62,10 @@ class pop_event {
   /// Makes it not readable, unless the queue is closed. Pop then until nothing is left.
   void clear() noexcept {
     // relaxed: a thread that has found the event readable knows it. Else nothing was written, and it is watching still.
-    if (!told_.load(relaxed) || is_closed()) return;
+    if (!told_.load(detail::relaxed) || is_closed()) return;
     items_->remove(entry_);  // waits for the notifier, so that what it writes is there
     event_.reset();
-    told_.store(false, relaxed);
+    told_.store(false, detail::relaxed);
     watch();
     if (is_closed()) be_readable();
   }
@@ -86,7 +86,10 @@ class pop_event {
         items_(queue ? &queue->items() : nullptr) {
     static_assert(Core::wait_type::parks,
                   "kew: a queue that waits by spin_wait or yield_wait wakes no one, so it tells no event");
-    if (!items_) return set();
+    if (!items_) {
+      set();
+      return;
+    }
     watch();
     if (queue->size_approx() > 0 || is_closed()) be_readable();
   }
@@ -105,7 +108,7 @@ class pop_event {
   }
 
   void set() noexcept {
-    told_.store(true, relaxed);  // before the write: a thread that sees what was written sees this
+    told_.store(true, detail::relaxed);  // before the write: a thread that sees what was written sees this
     event_.set();
   }
 

@@ -330,7 +330,8 @@ class selection {
     }(std::index_sequence_for<Cases...>{});
   }
 
-  status refused(status answer) noexcept {
+  /// Out of line, so that no compiler takes the number that is not there for one that was forgotten.
+  [[gnu::noinline]] result<std::size_t> refused(status answer) noexcept {
     std::apply([](auto&... cases) { (cases.refused(), ...); }, cases_);
     return answer;
   }

@@ -219,4 +219,28 @@ inline void futex_wake(futex_word& word, int count, ::explorer::site where = ::e
   ::explorer::engine::futex_wake(word.at(), count, where);
 }
 
+/// What poll() waits for. The kernel orders what comes before set() before what comes after a poll that sees it.
+class kernel_event {
+ public:
+  using handle = kernel_event*;
+
+  handle native() const noexcept { return const_cast<kernel_event*>(this); }
+  void set() noexcept {
+    if (word_.exchange(1, acq_rel) != 0) ::explorer::fail("an event is written to that is readable already");
+    ::explorer::engine::futex_wake(word_.at(), 1000, ::explorer::site::current());
+  }
+  void reset() noexcept {
+    if (word_.exchange(0, acq_rel) != 1) ::explorer::fail("an event is read although nothing was written");
+  }
+
+  bool readable() const noexcept { return word_.load(acquire) != 0; }
+  void poll() noexcept {
+    while (!readable())
+      ::explorer::engine::futex_wait(word_.at(), 0, ::explorer::engine::no_deadline, ::explorer::site::current());
+  }
+
+ private:
+  atomic<std::uint32_t> word_{0};
+};
+
 }}}  // namespace kew::KEW_NAMESPACE::detail
