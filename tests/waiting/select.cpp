@@ -235,6 +235,37 @@ TEST_CASE("a select that waits is woken by any of its queues", "[select]") {
   CHECK(chosen == expected);
 }
 
+/// Counts how often it is asked, and is empty.
+struct watched_ring {
+  using value_type = int;
+  explicit watched_ring(std::size_t) {}
+  status try_push(int&&) { return status::full; }
+  kew::result<int> try_pop() {
+    ++looks;
+    return status::empty;
+  }
+  std::size_t capacity() const { return 1; }
+  std::size_t size_approx() const { return 0; }
+
+  static inline std::atomic<int> looks{0};
+};
+
+TEST_CASE("a select that waits does not look again before it is woken", "[select]") {
+  const watchdog guard("a select that sleeps");
+  watched_ring::looks = 0;
+  kew::blocking_queue<int, watched_ring, kew::park_wait> first(1);
+  kew::blocking_queue<int, watched_ring, kew::park_wait> second(1);
+  std::thread waiter([&] { static_cast<void>(kew::select(on_pop(first, never), on_pop(second, never))); });
+  for (int turns = 0; turns < 20'000; ++turns) std::this_thread::yield();
+  // Three of each queue: at first, when it begins to wait, and when it has entered their lists; a sleep that ends for
+  // no reason makes it two more.
+  CHECK(watched_ring::looks <= 20);
+  first.close();
+  second.close();
+  waiter.join();
+  CHECK(watched_ring::looks >= 6);
+}
+
 TEST_CASE("a select that waits for room is woken by a pop", "[select]") {
   const watchdog guard("a select that waits for room");
   kew::blocking_queue<int, kew::mpmc_ring<int>, kew::park_wait> full(1);
