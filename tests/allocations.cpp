@@ -1,17 +1,21 @@
 // Counts every call of operator new in this program: rings allocate when they are constructed and never again,
 // rings of fixed capacity not even then, and an allocation that fails leaves nothing behind.
+#include <array>
 #include <chrono>
 #include <coroutine>
 #include <cstddef>
 #include <cstdlib>
 #include <memory>
 #include <new>
+#include <span>
 #include <stop_token>
 #include <tuple>
 #include <vector>
 
 #include <kew/async.hpp>
 #include <kew/kew.hpp>
+#include <kew/pop_event.hpp>
+#include <kew/select.hpp>
 
 #include "support/catch.hpp"
 #include "support/coroutines.hpp"
@@ -247,6 +251,48 @@ TEST_CASE("a wait of a coroutine uses no heap, however it ends", "[allocations]"
           if (ready) ready.resume();
           producer.destroy();
         }) == 0);
+}
+
+TEST_CASE("a select uses no heap, waiting or not", "[allocations]") {
+  using namespace std::chrono_literals;
+  kew::blocking_queue<int> ready(4);
+  kew::blocking_queue<int, kew::mpmc_ring<int>, kew::park_wait> parked(4);
+  std::array<kew::blocking_queue<int, kew::spsc_ring<int, 4>>, 40> many;
+  std::stop_source source;
+  const auto nothing = [](auto&&...) {};
+  bool well = true;
+  const std::size_t count = allocations_in([&] {
+    const auto all = [&](auto select) {
+      return select(kew::on_pop(ready, nothing), kew::on_pop(parked, nothing), kew::on_pop(std::span(many), nothing));
+    };
+    well &= static_cast<bool>(ready.push(1));
+    well &= all([](auto&&... cases) { return kew::select(cases...); }).has_value();
+    well &= all([](auto&&... cases) { return kew::try_select_for(1ms, cases...); }).status() == status::empty;
+    well &= kew::try_select_for(1ms, kew::on_pop(parked, nothing)).status() == status::empty;
+    well &= kew::select(kew::on_pop(parked, nothing), kew::on_push(ready, 1, nothing)).has_value();
+  });
+  CHECK(well);
+  CHECK(count == 0);
+  // A std::stop_callback uses none either, while it is registered.
+  const std::stop_token token = source.get_token();
+  CHECK(allocations_in([&] {
+          well &= kew::try_select_for(1ms, token, kew::on_pop(parked, nothing)).status() == status::empty;
+        }) == 0);
+  CHECK(well);
+}
+
+TEST_CASE("a pop_event uses no heap", "[allocations]") {
+  kew::blocking_queue<int, kew::mpmc_ring<int, 4>> source;
+  bool well = true;
+  CHECK(allocations_in([&] {
+          kew::pop_event event(source);
+          for (int i = 0; i < 10; ++i) {
+            well &= static_cast<bool>(source.push(1));
+            event.clear();
+            well &= source.try_pop().has_value();
+          }
+        }) == 0);
+  CHECK(well);
 }
 
 TEST_CASE("an allocation that fails leaves no half-built queue or channel behind", "[allocations]") {
