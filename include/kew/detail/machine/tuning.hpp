@@ -30,6 +30,13 @@ inline constexpr unsigned backoff_yields = 1;
 inline constexpr unsigned backoff_pauses = 32;
 inline constexpr unsigned backoff_yields = 256;
 #endif
+/// How often a thread polls a mutex before it sleeps: the mutex is held for some tens of nanoseconds.
+#if defined(KEW_MODEL)
+inline constexpr unsigned mutex_polls = 1;
+#else
+inline constexpr unsigned mutex_polls = 64;
+#endif
+
 /// The naps, in microseconds, each twice as long as the one before. With naps of 50 µs for ever, a consumer beside a
 /// producer that had stopped in the middle of a push used 11 to 13 % of a core (7,000 to 9,000 switches a second); with
 /// these 0.15 % (100 switches a second).
