@@ -65,8 +65,8 @@
 #include <kew/detail/message/topic.hpp>
 #include <kew/detail/message/type_identity.hpp>
 #include <kew/detail/wait/backoff.hpp>
+#include <kew/detail/wait/condition.hpp>
 #include <kew/detail/wait/mutex.hpp>
-#include <kew/detail/wait/wait_point.hpp>
 #include <kew/error.hpp>
 #include <kew/message_queue.hpp>
 #include <kew/metrics.hpp>
@@ -228,24 +228,20 @@ concept handles_message = std::invocable<Handler&, const T&>;
 template <class Handler, class T>
 concept handles_delivery = std::invocable<Handler&, delivery<T>&>;
 
-/// The consumer of a queue of T whose messages go to a Handler.
+/// What the threads of a consumer do: the messages of a queue of T go to a Handler.
 template <class T, class Handler>
-class handling_consumer final : public consumer {
+class handling {
  public:
-  handling_consumer(std::shared_ptr<named_queue<T>> queue, std::shared_ptr<error_listener> errors,
-                    std::shared_ptr<heart> heart, Handler handler, const consume_options& options)
+  handling(std::shared_ptr<named_queue<T>> queue, std::shared_ptr<error_listener> errors, std::shared_ptr<heart> heart,
+           Handler handler, const consume_options& options)
       : queue_(std::move(queue)),
         errors_(std::move(errors)),
         heart_(std::move(heart)),
         handler_(std::move(handler)),
         prefetch_(options.prefetch) {}
 
-  std::string_view queue() const noexcept override { return queue_->name(); }
-
- private:
-  using deliveries = std::deque<delivery<T>>;
-
-  void work(const std::stop_token& stopped) noexcept override {
+  /// Until it is asked to stop, or the queue is closed and drained.
+  void run(const std::stop_token& stopped) noexcept {
     backoff after_error;
     deliveries held;
     while (!stopped.stop_requested()) {
@@ -260,6 +256,9 @@ class handling_consumer final : public consumer {
     }
     give_back(held);
   }
+
+ private:
+  using deliveries = std::deque<delivery<T>>;
 
   enum class fetched { some, end, error };
 
@@ -286,7 +285,8 @@ class handling_consumer final : public consumer {
       const auto timeout = queue_->options().visibility_timeout;
       if (prefetch_ > 1 && !current.extend(timeout)) return false;
       if (heart_ != nullptr) {
-        const typename heart::template beat<T> beat(*heart_, current, timeout);
+        const typename heart::template beat<T> beat(*heart_, delivery_access::owner(current),
+                                                    delivery_access::ticket(current), timeout);
         call(current);
       } else {
         call(current);
@@ -314,8 +314,7 @@ class handling_consumer final : public consumer {
 
   /// `f()`, or `failed` where that throws, which is reported.
   template <class F>
-  auto attempt([[maybe_unused]] unsigned number, [[maybe_unused]] decltype(std::declval<F&>()()) failed,
-               F f) noexcept {
+  auto attempt([[maybe_unused]] unsigned number, [[maybe_unused]] decltype(std::declval<F&>()()) failed, F f) noexcept {
 #if defined(__cpp_exceptions)
     try {
       return f();
@@ -365,7 +364,7 @@ class [[nodiscard("a subscription ends when it is destroyed")]] subscription {
   void join() {
     if (consumer_ == nullptr) return;
     if (consumer_->is_mine())
-      detail::raise_error(broker_error("kew: join of a subscription to \"" + std::string(consumer_->queue()) +
+      detail::raise_error(broker_error("kew: join of a subscription to \"" + consumer_->queue() +
                                        "\": called by a handler of its own, for which it would wait"));
     consumer_->join();
   }
@@ -447,8 +446,8 @@ class broker {
     if (found == exchanges_.end())
       exchanges_.emplace(std::string(name), bindings{kind, {}});
     else if (found->second.kind != kind)
-      refuse("declare the exchange", name, std::string("it is ") + words(found->second.kind) + ", and " + words(kind) +
-                                               " was asked for");
+      refuse("declare the exchange", name,
+             std::string("it is ") + words(found->second.kind) + ", and " + words(kind) + " was asked for");
   }
 
   /// From now on the queue gets what is published to the exchange with a routing key that fits the pattern. The same
@@ -525,16 +524,17 @@ class broker {
 
     std::shared_ptr<detail::heart> heart;
     if (options.heartbeat) heart = this->heart();
-    const auto made = std::make_shared<detail::handling_consumer<T, Handler>>(
-        std::static_pointer_cast<detail::named_queue<T>>(queue), listener_, std::move(heart), std::move(handler),
-        options);
+    const auto work =
+        std::make_shared<detail::handling<T, Handler>>(std::static_pointer_cast<detail::named_queue<T>>(queue),
+                                                       listener_, std::move(heart), std::move(handler), options);
+    const auto made = std::make_shared<detail::consumer>(queue->name());
     {
       const detail::mutex::guard locked(mutex_);
       if (ends_) refuse("consume", name, "the broker is being destroyed");
       std::erase_if(consumers_, [](const auto& each) { return each.expired(); });
       consumers_.push_back(made);
     }
-    detail::consumer::start(made, options.threads);
+    detail::consumer::start(made, options.threads, work);
     return subscription(made);
   }
 
@@ -569,13 +569,13 @@ class broker {
   /// Until run() has returned, a publish that would have to wait for room answers `stopped`. Queues stay open, and
   /// later subscriptions are not affected. Any thread, any number of times.
   void stop() noexcept {
-    {
-      const detail::mutex::guard locked(mutex_);
-      stop_.request_stop();
-      for (const auto& each : consumers_)
-        if (const auto living = each.lock()) living->stop();
-    }
-    stopped_.notify_all();
+    detail::mutex::guard locked(mutex_);
+    stop_.request_stop();
+    for (const auto& each : consumers_)
+      if (const auto living = each.lock()) living->stop();
+    const std::size_t granted = stopped_.grant(SIZE_MAX);
+    locked.unlock();
+    stopped_.wake(granted);
   }
 
   // ---- Figures ---------------------------------------------------------------------------------------------------
@@ -651,7 +651,8 @@ class broker {
   }
   static std::string words(const queue_options& options) {
     return "a capacity of " + std::to_string(options.capacity) + ", " + std::to_string(options.max_attempts) +
-           " attempts at most and a visibility timeout of " + std::to_string(options.visibility_timeout.count()) + " ns";
+           " attempts at most and a visibility timeout of " + std::to_string(options.visibility_timeout.count()) +
+           " ns";
   }
 
   static void check_name(std::string_view call, std::string_view name) {
@@ -676,9 +677,9 @@ class broker {
   using asked = std::conditional_t<std::is_same_v<T, detail::as_declared>, std::decay_t<M>, T>;
   /// A string literal is one for a queue of std::string, unless another type was named.
   template <class T, class M>
-  static constexpr bool becomes_string = std::is_same_v<T, detail::as_declared> &&
-                                         std::is_convertible_v<const M&, std::string_view> &&
-                                         !std::is_same_v<std::decay_t<M>, std::string>;
+  static constexpr bool becomes_string =
+      std::is_same_v<T, detail::as_declared> && std::is_convertible_v<const M&, std::string_view> &&
+      !std::is_same_v<std::decay_t<M>, std::string>;
 
   template <class T, class M>
   static void check_type(std::string_view call, const detail::named_queue_base& queue) {
@@ -750,7 +751,7 @@ class broker {
   std::stop_source stop_;
   unsigned runs_ = 0;
   bool ends_ = false;
-  detail::wait_point stopped_;
+  detail::condition stopped_;
   const std::shared_ptr<detail::error_listener> listener_ = std::make_shared<detail::error_listener>();
 };
 

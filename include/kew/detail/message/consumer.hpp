@@ -7,52 +7,50 @@
 #if defined(__cpp_lib_jthread)
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <stop_token>
-#include <string_view>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include <kew/config.hpp>
 #include <kew/detail/machine/clock.hpp>
-#include <kew/detail/machine/sync.hpp>
 #include <kew/detail/machine/thread.hpp>
+#include <kew/detail/wait/condition.hpp>
 #include <kew/detail/wait/mutex.hpp>
-#include <kew/detail/wait/wait_point.hpp>
 
 namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
 
-/// Waits until `holds()`, which is asked with the mutex held, and notifications of the wait point after changes.
-template <class Condition>
-void wait_until(mutex& guarding, wait_point& place, Condition holds) {
-  sleeper waiting(place);
-  for (;;) {
-    {
-      const mutex::guard locked(guarding);
-      if (holds()) {
-        waiting.satisfied();
-        return;
-      }
-    }
-    if (waiting.prepared())
-      waiting.sleep(never);
-    else if (!waiting.prepare())
-      yield();
+/// Waits until `holds()`, which is asked with the mutex held, and granted wake-ups after each change.
+template <class Holds>
+void wait_until(mutex& guarding, condition& changed, Holds holds) {
+  mutex::guard locked(guarding);
+  while (!holds()) {
+    const condition::ticket ticket = changed.enter();
+    locked.unlock();
+    changed.sleep(ticket, never);
+    locked.lock();
+    changed.leave();
   }
 }
 
-/// Kept alive by its threads, by the subscription and by the broker, whichever goes last.
+/// Kept alive by its threads, by the subscription and by the broker. What the threads do, and with that a user's handler,
+/// is theirs alone: it is gone when they are.
 class consumer {
  public:
-  consumer() = default;
+  /// Of the queue of this name.
+  explicit consumer(std::string queue) noexcept : queue_(std::move(queue)) {}
   consumer(const consumer&) = delete;
   consumer& operator=(const consumer&) = delete;
-  virtual ~consumer() = default;
 
-  /// The name of the queue.
-  virtual std::string_view queue() const noexcept = 0;
+  const std::string& queue() const noexcept { return queue_; }
 
-  /// To be called once. If a thread cannot be started, it throws what std::thread throws, and none is left running.
-  static void start(const std::shared_ptr<consumer>& self, unsigned threads) {
+  /// Each thread calls `work->run(stop_token)`. To be called once. If a thread cannot be started, it throws what
+  /// std::thread throws, and none is left running.
+  template <class Work>
+  static void start(const std::shared_ptr<consumer>& self, unsigned threads, const std::shared_ptr<Work>& work) {
     struct starting {
       consumer& whose;
       bool done = false;
@@ -66,8 +64,9 @@ class consumer {
       const mutex::guard locked(self->mutex_);
       self->threads_.reserve(threads);
       self->running_.reserve(threads);
-      self->threads_.emplace_back([self] {
-        self->work(self->stop_.get_token());
+      self->threads_.emplace_back([self, work = std::shared_ptr<Work>(work)]() mutable {
+        work->run(self->stop_.get_token());
+        work.reset();
         self->leave();
       });
       self->running_.push_back(self->threads_.back().get_id());
@@ -101,22 +100,20 @@ class consumer {
   }
 
  private:
-  /// What each thread does until it is asked to stop, or there is nothing left to do.
-  virtual void work(const std::stop_token& stopped) noexcept = 0;
-
   bool is_listed() const noexcept { return std::ranges::find(running_, this_thread()) != running_.end(); }
 
   void leave() noexcept {
-    {
-      const mutex::guard locked(mutex_);
-      std::erase(running_, this_thread());
-    }
-    left_.notify_all();
+    mutex::guard locked(mutex_);
+    std::erase(running_, this_thread());
+    const std::size_t granted = left_.grant(SIZE_MAX);
+    locked.unlock();
+    left_.wake(granted);
   }
 
+  const std::string queue_;
   std::stop_source stop_;
   mutex mutex_;
-  wait_point left_;
+  condition left_;
   std::vector<thread> threads_;     ///< Those that no call has taken to wait for them.
   std::vector<thread_id> running_;  ///< Those that have not ended.
 };

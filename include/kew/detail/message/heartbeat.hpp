@@ -6,16 +6,16 @@
 #if defined(__cpp_lib_jthread)
 
 #include <chrono>
+#include <cstddef>
 
 #include <kew/config.hpp>
 #include <kew/detail/machine/clock.hpp>
 #include <kew/detail/machine/min_max.hpp>
-#include <kew/detail/machine/sync.hpp>
 #include <kew/detail/machine/thread.hpp>
 #include <kew/detail/message/delivery_owner.hpp>
 #include <kew/detail/message/ledger.hpp>
+#include <kew/detail/wait/condition.hpp>
 #include <kew/detail/wait/mutex.hpp>
-#include <kew/detail/wait/wait_point.hpp>
 
 namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
 
@@ -25,11 +25,9 @@ class heart {
   heart(const heart&) = delete;
   heart& operator=(const heart&) = delete;
   ~heart() {
-    {
-      const mutex::guard locked(mutex_);
-      stopped_ = true;
-    }
-    changed_.notify_all();
+    mutex::guard locked(mutex_);
+    stopped_ = true;
+    wake(locked);
     if (thread_.joinable()) thread_.join();
   }
 
@@ -81,16 +79,13 @@ class heart {
 
  private:
   void add(beat_base& coming) {
-    {
-      const mutex::guard locked(mutex_);
-      if (!thread_.joinable()) thread_ = thread([this] { run(); });
-      coming.next_beat_ = time_after(now(), coming.interval());
-      coming.next_ = first_;
-      if (first_ != nullptr) first_->previous_ = &coming;
-      first_ = &coming;
-      if (coming.next_beat_ >= sleeps_until_) return;
-    }
-    changed_.notify();
+    mutex::guard locked(mutex_);
+    if (!thread_.joinable()) thread_ = thread([this] { run(); });
+    coming.next_beat_ = time_after(now(), coming.interval());
+    coming.next_ = first_;
+    if (first_ != nullptr) first_->previous_ = &coming;
+    first_ = &coming;
+    if (coming.next_beat_ < sleeps_until_) wake(locked);
   }
 
   void remove(beat_base& leaving) noexcept {
@@ -100,18 +95,22 @@ class heart {
   }
 
   void run() noexcept {
-    sleeper waiting(changed_);
-    for (;;) {
-      {
-        const mutex::guard locked(mutex_);
-        if (stopped_) return;
-        sleeps_until_ = beat_all();
-      }
-      if (waiting.prepared())
-        waiting.sleep(sleeps_until_);
-      else if (!waiting.prepare())
-        yield();
+    mutex::guard locked(mutex_);
+    while (!stopped_) {
+      const condition::ticket ticket = changed_.enter();
+      sleeps_until_ = beat_all();
+      const time_point deadline = sleeps_until_;
+      locked.unlock();
+      changed_.sleep(ticket, deadline);
+      locked.lock();
+      changed_.leave();
     }
+  }
+
+  void wake(mutex::guard& locked) noexcept {
+    const std::size_t granted = changed_.grant(1);
+    locked.unlock();
+    changed_.wake(granted);
   }
 
   /// Returns when the next beat is due.
@@ -123,13 +122,13 @@ class heart {
         each->extend();
         each->next_beat_ = time_after(present, each->interval());
       }
-      earliest = min(earliest, each->next_beat_);
+      earliest = detail::min(earliest, each->next_beat_);
     }
     return earliest;
   }
 
   mutex mutex_;
-  wait_point changed_;
+  condition changed_;
   thread thread_;
   beat_base* first_ = nullptr;
   time_point sleeps_until_ = never;
