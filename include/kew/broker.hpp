@@ -170,25 +170,11 @@ class named_queue final : public named_queue_base {
 
   message_queue<T>& messages() noexcept { return queue_; }
 
-  kew::metrics metrics() override {
-    const queue_counts counts = queue_.counts();
-    kew::metrics m;
-    m.pushed = counts.published;
-    m.popped = counts.acked + counts.dead;
-    m.length = static_cast<std::size_t>(counts.ready + counts.delayed + counts.outstanding);
-    m.capacity = options().capacity;
-    m.acknowledges = true;
-    m.outstanding = static_cast<std::size_t>(counts.outstanding);
-    m.delayed = static_cast<std::size_t>(counts.delayed);
-    m.redelivered = counts.redelivered;
-    m.acked = counts.acked;
-    m.dead = counts.dead;
-    return m;
-  }
+  kew::metrics metrics() override { return queue_.metrics(); }
   void close() override { queue_.close(); }
 
  private:
-  work_queue<T> queue_;
+  work_queue<T, adaptive_wait, queue_meter> queue_;
 };
 
 /// What on_error was given, for the threads that report to it.
