@@ -505,7 +505,7 @@ class broker {
     check_type<T, T>("consume", *queue);
     if (options.threads == 0) refuse("consume", name, "0 threads were asked for");
     if (options.prefetch == 0) refuse("consume", name, "a prefetch of 0 was asked for: a handler has at least one");
-    if constexpr (std::is_constructible_v<bool, const Handler&> && std::is_default_constructible_v<Handler>)
+    if constexpr (std::is_constructible_v<bool, const Handler&> && std::is_constructible_v<Handler, std::nullptr_t>)
       if (!static_cast<bool>(handler)) refuse("consume", name, "the handler is empty");
 
     std::shared_ptr<detail::heart> heart;
