@@ -213,6 +213,8 @@ template <class Handler, class T>
 concept handles_message = std::invocable<Handler&, const T&>;
 template <class Handler, class T>
 concept handles_delivery = std::invocable<Handler&, delivery<T>&>;
+template <class Handler, class T>
+concept handles = handles_message<Handler, T> || handles_delivery<Handler, T>;
 
 /// What the threads of a consumer do: the messages of a queue of T go to a Handler.
 template <class T, class Handler>
@@ -499,8 +501,7 @@ class broker {
   /// The handler is called by several threads at a time where there are several.
   template <class T, class Handler>
   subscription consume(std::string_view name, Handler handler, const consume_options& options = {}) {
-    static_assert(detail::handles_message<Handler, T> || detail::handles_delivery<Handler, T>,
-                  "kew: a handler takes a const T& or a delivery<T>&");
+    static_assert(detail::handles<Handler, T>, "kew: a handler takes a const T& or a delivery<T>&");
     const auto queue = find("consume", name);
     check_type<T, T>("consume", *queue);
     if (options.threads == 0) refuse("consume", name, "0 threads were asked for");
