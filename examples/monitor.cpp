@@ -64,7 +64,7 @@ class shop {
     });
 
     consumers_ = {[this] { return broker_.consume<int>("audit", [](const int&) {}, {.prefetch = 16}); },
-                  [this] { return broker_.consume<int>("billing", busy(2ms), {.threads = 2}); },
+                  [this] { return broker_.consume<int>("billing", busy(2ms), {.threads = 3}); },
                   [this] { return broker_.consume<int>("mail", busy(15ms), {.threads = 2}); },
                   [this] {
                     return broker_.consume<std::string>("pictures", [work = busy(8ms)](const std::string& name) {
