@@ -79,7 +79,7 @@ class consumer {
 
   /// Waits until the threads have ended. From one of them: until the others have, and it ends by itself.
   void join() {
-    std::vector<thread> ending;
+    std::vector<detail::thread> ending;
     {
       const mutex::guard locked(mutex_);
       ending.swap(threads_);
@@ -114,8 +114,8 @@ class consumer {
   std::stop_source stop_;
   mutex mutex_;
   condition left_;
-  std::vector<thread> threads_;     ///< Those that no call has taken to wait for them.
-  std::vector<thread_id> running_;  ///< Those that have not ended.
+  std::vector<detail::thread> threads_;  ///< Those that no call has taken to wait for them.
+  std::vector<thread_id> running_;       ///< Those that have not ended.
 };
 
 }}}  // namespace kew::KEW_NAMESPACE::detail
