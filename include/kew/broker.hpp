@@ -60,7 +60,7 @@
 
 #include <kew/config.hpp>
 #include <kew/detail/machine/sync.hpp>
-#include <kew/detail/message/consumer.hpp>
+#include <kew/detail/message/consumer_threads.hpp>
 #include <kew/detail/message/heartbeat.hpp>
 #include <kew/detail/message/topic.hpp>
 #include <kew/detail/message/type_identity.hpp>
@@ -360,7 +360,7 @@ class [[nodiscard("a subscription ends when it is destroyed")]] subscription {
  private:
   friend class broker;
 
-  explicit subscription(std::shared_ptr<detail::consumer> consumer) noexcept : consumer_(std::move(consumer)) {}
+  explicit subscription(std::shared_ptr<detail::consumer_threads> consumer) noexcept : consumer_(std::move(consumer)) {}
 
   void end() {
     stop();
@@ -368,7 +368,7 @@ class [[nodiscard("a subscription ends when it is destroyed")]] subscription {
     consumer_ = nullptr;
   }
 
-  std::shared_ptr<detail::consumer> consumer_;
+  std::shared_ptr<detail::consumer_threads> consumer_;
 };
 
 /// Queues with names, exchanges that choose among them, and handlers that are called with what comes. broker.hpp says
@@ -381,7 +381,7 @@ class broker {
   broker& operator=(const broker&) = delete;
   ~broker() {
     stop();
-    std::vector<std::weak_ptr<detail::consumer>> ending;
+    std::vector<std::weak_ptr<detail::consumer_threads>> ending;
     {
       const detail::mutex::guard locked(mutex_);
       ends_ = true;
@@ -514,14 +514,14 @@ class broker {
     const auto work =
         std::make_shared<detail::handling<T, Handler>>(std::static_pointer_cast<detail::named_queue<T>>(queue),
                                                        listener_, std::move(heart), std::move(handler), options);
-    const auto made = std::make_shared<detail::consumer>(queue->name());
+    const auto made = std::make_shared<detail::consumer_threads>(queue->name());
     {
       const detail::mutex::guard locked(mutex_);
       if (ends_) refuse("consume", name, "the broker is being destroyed");
       std::erase_if(consumers_, [](const auto& each) { return each.expired(); });
       consumers_.push_back(made);
     }
-    detail::consumer::start(made, options.threads, work);
+    detail::consumer_threads::start(made, options.threads, work);
     return subscription(made);
   }
 
@@ -624,14 +624,9 @@ class broker {
 
   template <class T>
   static std::string type_text() {
-    return text_of(detail::type_identity::of<T>());
+    return std::string(detail::type_identity::of<T>().name());
   }
-  static std::string type_of(const detail::named_queue_base& queue) { return text_of(queue.type()); }
-  static std::string text_of(const detail::type_identity& type) {
-    // Its real name is of no help to anybody.
-    if (type == detail::type_identity::of<std::string>()) return "std::string";
-    return std::string(type.name());
-  }
+  static std::string type_of(const detail::named_queue_base& queue) { return std::string(queue.type().name()); }
 
   static const char* words(exchange kind) noexcept {
     return kind == exchange::direct ? "direct" : kind == exchange::fanout ? "fanout" : "topic";
@@ -714,7 +709,7 @@ class broker {
     return found->second;
   }
 
-  std::vector<std::weak_ptr<detail::consumer>> consumers() {
+  std::vector<std::weak_ptr<detail::consumer_threads>> consumers() {
     const detail::mutex::guard locked(mutex_);
     return consumers_;
   }
@@ -733,7 +728,7 @@ class broker {
   detail::mutex mutex_;  ///< Guards all that follows but the listener; never held while anything waits.
   std::map<std::string, shared_queue, std::less<>> queues_;
   std::map<std::string, bindings, std::less<>> exchanges_;
-  std::vector<std::weak_ptr<detail::consumer>> consumers_;
+  std::vector<std::weak_ptr<detail::consumer_threads>> consumers_;
   std::shared_ptr<detail::heart> heart_;
   std::stop_source stop_;
   unsigned runs_ = 0;

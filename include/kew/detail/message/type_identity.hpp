@@ -9,7 +9,9 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 #include <string_view>
+#include <type_traits>
 
 #include <kew/config.hpp>
 
@@ -18,6 +20,8 @@ namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
 /// T, as the compiler writes it.
 template <class T>
 constexpr std::string_view type_name() noexcept {
+  // The most common one, whose real name differs from compiler to compiler and is of no help to anybody.
+  if constexpr (std::is_same_v<T, std::string>) return "std::string";
 #if defined(_MSC_VER) && !defined(__clang__)
   std::string_view text = __FUNCSIG__;
   text.remove_prefix(text.find("type_name<") + std::string_view("type_name<").size());

@@ -38,21 +38,22 @@ void wait_until(mutex& guarding, condition& changed, Holds holds) {
 
 /// Kept alive by its threads, by the subscription and by the broker. What the threads do, and with that a user's handler,
 /// is theirs alone: it is gone when they are.
-class consumer {
+class consumer_threads {
  public:
   /// Of the queue of this name.
-  explicit consumer(std::string queue) noexcept : queue_(std::move(queue)) {}
-  consumer(const consumer&) = delete;
-  consumer& operator=(const consumer&) = delete;
+  explicit consumer_threads(std::string queue) noexcept : queue_(std::move(queue)) {}
+  consumer_threads(const consumer_threads&) = delete;
+  consumer_threads& operator=(const consumer_threads&) = delete;
 
   const std::string& queue() const noexcept { return queue_; }
 
   /// Each thread calls `work->run(stop_token)`. To be called once. If a thread cannot be started, it throws what
   /// std::thread throws, and none is left running.
   template <class Work>
-  static void start(const std::shared_ptr<consumer>& self, unsigned threads, const std::shared_ptr<Work>& work) {
+  static void start(const std::shared_ptr<consumer_threads>& self, unsigned threads,
+                    const std::shared_ptr<Work>& work) {
     struct starting {
-      consumer& whose;
+      consumer_threads& whose;
       bool done = false;
       ~starting() {
         if (done) return;
