@@ -47,6 +47,7 @@ std::vector<scenario> of_parking();
 std::vector<scenario> of_blocking_queue();
 std::vector<scenario> of_channel();
 std::vector<scenario> of_metered_ring();
+std::vector<scenario> of_work_queue();
 
 std::vector<scenario> all_scenarios();
 

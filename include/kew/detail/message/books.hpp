@@ -138,7 +138,8 @@ class books {
     condition changed{};
     /// Until when its timekeeper sleeps; never where there is none.
     time_point kept_until = never;
-    /// For those that poll without the mutex, so that they do not take its line from its holder.
+    bool is_worth_a_look = false;
+    /// The same for those that poll without the mutex, so that they do not take its line from its holder.
     alignas(cache_line) hint<bool> worth_a_look{};
   };
 
@@ -168,7 +169,7 @@ class books {
     room_.changed.wake(room);
   }
   static std::size_t owed(place& where, std::size_t things, time_point due) noexcept {
-    if (things > 0 && !where.worth_a_look.get()) where.worth_a_look.set(true);
+    if (things > 0 && !where.is_worth_a_look) where.worth_a_look.set(where.is_worth_a_look = true);
     if (!where.changed.has_waiters()) [[likely]]
       return 0;
     // One more than there are things for becomes the timekeeper.
@@ -194,7 +195,7 @@ class books {
       if (kept != never && where.kept_until == kept) where.kept_until = never;
       auto outcome = look(here);
       if (status_of(outcome) != in_vain) return outcome;
-      where.worth_a_look.set(false);
+      where.worth_a_look.set(where.is_worth_a_look = false);
       ticket = where.changed.enter();
       if (watch.over()) {
         where.changed.leave();
