@@ -2,8 +2,8 @@
 //
 //     kew::broker broker;
 //     broker.declare<std::string>("hello");
-//     broker.publish("hello", "Hello World");
 //     auto subscription = broker.consume<std::string>("hello", [](const std::string& text) { std::cout << text; });
+//     if (!broker.publish("hello", "Hello World")) return;  // closed
 //
 // Use when     a program passes work between its parts as it would over a message broker, and does without the broker:
 //              by names, through exchanges, with acknowledgement, redelivery and dead letters, on threads that are not
@@ -22,6 +22,11 @@
 //              runs, and only that one can fail; when the thread stops, the others go back, behind those that are ready,
 //              and that is no failure. But they were delivered, so attempt() counts it. With 1 a slow consumer holds up no
 //              message but its own.
+// Retrying     a failure brings the message back at once, behind those that are ready, max_attempts times in all. For a
+//              delay that grows, a handler of delivery<T>& calls requeue(delay), which is no failure, and rejects by
+//              attempt() what it has seen too often.
+// Heartbeat    where it is asked for, a thread of the broker's puts off the timeout of each message whose handler runs. A
+//              handler that hangs then has its message for ever.
 // Ordering     of a queue: first in, first out, as far as messages do not come back, and as far as one thread handles
 //              them.
 // Types        a queue has the type that it was declared with, and each later call is checked against it. Types are told
@@ -418,6 +423,7 @@ class broker {
   /// the broker is stopped.
   template <class T = detail::as_declared, class M = T>
   status publish(std::string_view name, M&& message) {
+    static_assert(!std::is_same_v<asked<T, M>, detail::as_declared>, "kew: what is in braces needs a type: publish<T>");
     detail::named_queue_base& queue = *find("publish to", name);
     check_type<T, M>("publish to", queue);
     return hand_in<T>(queue, std::forward<M>(message));
@@ -472,8 +478,7 @@ class broker {
                "the routing key " + quoted(routing_key) + " is longer than 255 bytes");
       targets = from.fitting(routing_key);
     }
-    for (const auto& each : targets)
-      check_type<T, M>("publish to the exchange " + quoted(exchange_name) + ", by which to", *each);
+    for (const auto& each : targets) check_type<T, M>("publish to", *each, exchange_name);
 
     std::size_t count = 0;
     status last = status::success;
@@ -663,12 +668,15 @@ class broker {
       std::is_same_v<T, detail::as_declared> && std::is_convertible_v<const M&, std::string_view> &&
       !std::is_same_v<std::decay_t<M>, std::string>;
 
+  /// `through` is the exchange, where there is one.
   template <class T, class M>
-  static void check_type(std::string_view call, const detail::named_queue_base& queue) {
+  static void check_type(std::string_view call, const detail::named_queue_base& queue, std::string_view through = {}) {
     if (queue.type() == detail::type_identity::of<asked<T, M>>()) return;
     if constexpr (becomes_string<T, M>)
       if (queue.type() == detail::type_identity::of<std::string>()) return;
-    refuse(call, queue.name(), "it is a queue of " + type_of(queue) + ", not of " + type_text<asked<T, M>>());
+    refuse(
+        through.empty() ? std::string(call) : std::string(call) + " the exchange " + quoted(through) + ", by which to",
+        queue.name(), "it is a queue of " + type_of(queue) + ", not of " + type_text<asked<T, M>>());
   }
 
   /// The type has been checked.
