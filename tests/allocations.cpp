@@ -2,9 +2,11 @@
 // rings of fixed capacity not even then, and an allocation that fails leaves nothing behind.
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <memory>
 #include <new>
+#include <stdexcept>
 #include <tuple>
 #include <vector>
 
@@ -219,6 +221,63 @@ TEST_CASE("an allocation that fails leaves no half-built queue or channel behind
   fail_every_allocation([] { auto ends = kew::make_spsc_channel<int>(7); });
   fail_every_allocation([] { auto ends = kew::make_mpsc_channel<int>(7); });
   fail_every_allocation([] { auto ends = kew::make_spmc_channel<int>(7); });
+}
+
+TEST_CASE("an allocation that fails in a work_queue loses nothing and gives no verdict", "[allocations]") {
+  fail_every_allocation([] {
+    kew::work_queue<int> queue;
+    // So many that the queue has to grow, and each publish that throws has published nothing.
+    constexpr int messages = 200;
+    for (int i = 0; i < messages; ++i) {
+      try {
+        if (!queue.publish(i)) throw std::logic_error("it is open");
+      } catch (const std::bad_alloc&) {
+        fail_at = 0;
+        if (queue.counts().published != static_cast<std::uint64_t>(i)) throw std::logic_error("it was not published");
+        throw;
+      }
+    }
+    for (int i = 0; i < messages; ++i) {
+      auto got = queue.receive();
+      try {
+        got->reject("a reason longer than any small-string buffer");
+      } catch (const std::bad_alloc&) {
+        fail_at = 0;
+        if (queue.counts().outstanding != 1 || !got->ack()) throw std::logic_error("the verdict was not given");
+        throw;
+      }
+    }
+    kew::message_queue<int>& dead = queue.dead_letters();
+    for (int i = 0; i < messages; ++i) {
+      try {
+        if (*dead.receive().value() != i) throw std::logic_error("they are in order");
+      } catch (const std::bad_alloc&) {
+        fail_at = 0;
+        if (dead.counts().ready != messages || *dead.receive().value() != i)
+          throw std::logic_error("it stays in front");
+        throw;
+      }
+    }
+  });
+}
+
+TEST_CASE("a work_queue that has grown allocates for nothing but the reasons of dead letters", "[allocations]") {
+  using namespace std::chrono_literals;
+  kew::work_queue<int> queue({.capacity = 16, .max_attempts = 1000});
+  bool well = true;
+  const auto round = [&] {
+    for (int i = 0; i < 16; ++i) well &= static_cast<bool>(queue.publish(i));
+    for (int i = 0; i < 16; ++i) well &= queue.receive()->requeue();
+    for (int i = 0; i < 16; ++i) well &= queue.receive()->requeue(1ns);
+    for (int i = 0; i < 16; ++i) static_cast<void>(queue.receive());  // each a failure
+    for (int i = 0; i < 16; ++i) {
+      auto got = queue.receive();
+      well &= got->extend(1h) && got->ack();
+    }
+  };
+  round();
+  CHECK(allocations_in(round) == 0);
+  CHECK(well);
 }
 
 }  // namespace kew_test
