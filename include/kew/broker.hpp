@@ -50,11 +50,11 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <exception>
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <stop_token>
 #include <string>
@@ -231,52 +231,61 @@ class handling {
         errors_(std::move(errors)),
         heart_(std::move(heart)),
         handler_(std::move(handler)),
-        prefetch_(options.prefetch) {}
+        held_(options.threads) {
+    for (places& each : held_) each = places(options.prefetch);
+  }
 
-  /// Until it is asked to stop, or the queue is closed and drained.
-  void run(const std::stop_token& stopped) noexcept {
+  /// For thread number `me`: until it is asked to stop, or the queue is closed and drained.
+  void run(std::size_t me, const std::stop_token& stopped) noexcept {
+    places& held = held_[me];
     backoff after_error;
-    deliveries held;
     while (!stopped.stop_requested()) {
-      if (held.empty()) {
-        const fetched outcome = fetch(held, stopped);
-        if (outcome == fetched::end) break;
-        if (outcome == fetched::error) after_error.pause();
-        if (held.empty()) continue;
-        after_error = backoff();
+      std::size_t count = 0;
+      const fetched outcome = fetch(held, count, stopped);
+      if (outcome == fetched::end) return;
+      if (outcome == fetched::error && count == 0) {
+        after_error.pause();
+        continue;
       }
-      handle(held);
+      after_error = backoff();
+      for (std::size_t i = 0; i < count; ++i) {
+        if (stopped.stop_requested())
+          give_back(*held[i]);
+        else
+          handle(*held[i]);
+        held[i].reset();
+      }
     }
-    give_back(held);
   }
 
  private:
-  using deliveries = std::deque<delivery<T>>;
+  using places = std::vector<std::optional<delivery<T>>>;
 
   enum class fetched { some, end, error };
 
   /// Waits for a message, and takes as many more as there are and may be held.
-  fetched fetch(deliveries& held, const std::stop_token& stopped) noexcept {
+  fetched fetch(places& held, std::size_t& count, const std::stop_token& stopped) noexcept {
     return attempt(0, fetched::error, [&] {
       message_queue<T>& queue = queue_->messages();
       auto first = queue.receive(stopped);
       if (!first) return fetched::end;
-      held.push_back(*std::move(first));
-      while (held.size() < prefetch_) {
+      held[0].emplace(*std::move(first));
+      for (count = 1; count < held.size();) {
         auto more = queue.try_receive();
         if (!more) break;
         // It waits here for those before it, which is not its fault: its timeout starts with its handler.
-        if (more->extend(std::chrono::nanoseconds::max())) held.push_back(*std::move(more));
+        if (!more->extend(std::chrono::nanoseconds::max())) continue;
+        held[count].emplace(*std::move(more));
+        ++count;
       }
       return fetched::some;
     });
   }
 
-  void handle(deliveries& held) noexcept {
-    delivery<T>& current = held.front();
+  void handle(delivery<T>& current) noexcept {
     attempt(current.attempt(), false, [&] {
       const auto timeout = queue_->options().visibility_timeout;
-      if (prefetch_ > 1 && !current.extend(timeout)) return false;
+      if (prefetches() && !current.extend(timeout)) return false;
       if (heart_ != nullptr) {
         const typename heart::template beat<T> beat(*heart_, delivery_access::owner(current),
                                                     delivery_access::ticket(current), timeout);
@@ -286,8 +295,8 @@ class handling {
       }
       return true;
     });
-    held.pop_front();
   }
+  bool prefetches() const noexcept { return held_.front().size() > 1; }
 
   void call(delivery<T>& current) {
     if constexpr (handles_message<Handler, T>) {
@@ -298,11 +307,8 @@ class handling {
     }
   }
 
-  void give_back(deliveries& held) noexcept {
-    while (!held.empty()) {
-      attempt(held.front().attempt(), false, [&] { return held.front().requeue(); });
-      held.pop_front();
-    }
+  void give_back(delivery<T>& unseen) noexcept {
+    attempt(unseen.attempt(), false, [&] { return unseen.requeue(); });
   }
 
   /// `f()`, or `failed` where that throws, which is reported.
@@ -324,7 +330,7 @@ class handling {
   const std::shared_ptr<error_listener> errors_;
   const std::shared_ptr<heart> heart_;
   Handler handler_;
-  const std::size_t prefetch_;
+  std::vector<places> held_;  ///< By thread; made beforehand, so that no message is lost for want of memory.
 };
 
 /// Stands for a T that is to be taken from the argument.

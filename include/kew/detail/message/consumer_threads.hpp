@@ -47,7 +47,7 @@ class consumer_threads {
 
   const std::string& queue() const noexcept { return queue_; }
 
-  /// Each thread calls `work->run(stop_token)`. To be called once. If a thread cannot be started, it throws what
+  /// Each thread calls `work->run(its number from 0, stop_token)`. To be called once. If a thread cannot be started, it throws what
   /// std::thread throws, and none is left running.
   template <class Work>
   static void start(const std::shared_ptr<consumer_threads>& self, unsigned threads,
@@ -65,8 +65,8 @@ class consumer_threads {
       const mutex::guard locked(self->mutex_);
       self->threads_.reserve(threads);
       self->running_.reserve(threads);
-      self->threads_.emplace_back([self, work = std::shared_ptr<Work>(work)]() mutable {
-        work->run(self->stop_.get_token());
+      self->threads_.emplace_back([self, i, work = std::shared_ptr<Work>(work)]() mutable {
+        work->run(i, self->stop_.get_token());
         work.reset();
         self->leave();
       });
