@@ -308,6 +308,13 @@ void extend_against_timeout() {
   const int left = finish(queue);
   expect(acked + other + left == 1, "one message, acknowledged once");
 }
+void a_rejection_makes_room() {
+  queue_type queue(untimed(1));
+  static_cast<void>(queue.publish(probe(1)));
+  auto held = queue.receive();
+  together([&] { static_cast<void>(queue.publish(probe(2))); }, [&] { expect(held->reject("no"), "it is in time"); });
+  expect(finish(queue) == 1, "the second one is there");
+}
 void the_last_failure_makes_room() {
   queue_type queue(options(1, 1));
   static_cast<void>(queue.publish(probe(1)));
@@ -411,6 +418,7 @@ std::vector<scenario> of_work_queue() {
       {"work_queue: delivery against timeout", delivery_against_timeout, 2, {2, 1, 1}},
       {"work_queue: verdict against verdict", verdict_against_verdict, 2, queue},
       {"work_queue: extend against timeout", extend_against_timeout, 2, {2, 1, 1}},
+      {"work_queue: a rejection makes room", a_rejection_makes_room, 2, queue},
       {"work_queue: the last failure makes room", the_last_failure_makes_room, 2, queue},
       {"work_queue: a delay ends", a_delay_ends, 2, queue},
       {"work_queue: the timekeeper leaves", the_timekeeper_leaves, 3, queue},
