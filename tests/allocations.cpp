@@ -11,6 +11,7 @@
 #include <span>
 #include <stdexcept>
 #include <stop_token>
+#include <string>
 #include <tuple>
 #include <vector>
 
@@ -362,6 +363,36 @@ TEST_CASE("a work_queue that has grown allocates for nothing but the reasons of 
   round();
   CHECK(allocations_in(round) == 0);
   CHECK(well);
+}
+
+TEST_CASE("an allocation that fails in a broker leaves its names as they were", "[allocations]") {
+  const std::string queue = "a queue whose name is longer than any small-string buffer";
+  const std::string exchange = "an exchange whose name is longer than any small-string buffer";
+  // One step after the other until one throws: then that one has not happened, and happens when it is tried again.
+  fail_every_allocation([&] {
+    kew::broker broker;
+    const auto step = [](auto take) {
+      try {
+        take();
+      } catch (const std::bad_alloc&) {
+        fail_at = 0;
+        take();
+        throw;
+      }
+    };
+    const auto expect = [](bool right) {
+      if (!right) throw std::logic_error("not as it was");
+    };
+    step([&] { broker.declare<int>(queue); });
+    step([&] { broker.declare_exchange(exchange, kew::exchange::topic); });
+    step([&] { broker.bind(exchange, "a.pattern.that.is.longer.than.any.small-string.buffer.#", queue); });
+    step([&] { broker.bind(exchange, "#", queue); });
+    step([&] { expect(static_cast<bool>(broker.publish(queue, 1))); });
+    step([&] { expect(broker.publish_to(exchange, "any.key", 2).value() == 1); });
+    step([&] { expect(broker.metrics()[queue].pushed == 2); });
+    step([&] { expect(!to_prometheus(broker.metrics()).empty()); });
+    step([&] { broker.on_error([queue](const kew::handler_error&) {}); });
+  });
 }
 
 }  // namespace kew_test
