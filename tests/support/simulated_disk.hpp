@@ -270,7 +270,8 @@ class simulated_disk {
   struct inode {
     std::string cached;  // what reads show
     std::string synced;  // what is on the disk
-    std::map<std::size_t, std::vector<std::string>> unsynced{};  // by sector: what has been written there since the last sync
+    std::map<std::size_t, std::vector<std::string>>
+        unsynced{};                     // by sector: what has been written there since the last sync
     std::vector<std::size_t> sizes{0};  // that it may have on the disk; the last is what reads show
     bool locked = false;
   };

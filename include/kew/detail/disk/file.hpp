@@ -59,7 +59,7 @@ inline void file_close(int file) noexcept { close(file); }
 inline int file_lock(int file) noexcept { return flock(file, LOCK_EX | LOCK_NB) == 0 ? 0 : errno; }
 
 inline int file_size(int file, std::uint64_t& size) noexcept {
-  struct stat status {};
+  struct stat status{};
   if (fstat(file, &status) != 0) return errno;
   size = static_cast<std::uint64_t>(status.st_size);
   return 0;

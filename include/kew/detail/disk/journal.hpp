@@ -153,16 +153,16 @@ class journal {
   /// not in the log.
   position publish(std::string_view payload, journal_message*& added) {
     if (payload.size() > most_record)
-      raise_error(std::length_error("kew: a message of " + std::to_string(payload.size()) +
-                                    " bytes is too long for the log"));
+      raise_error(
+          std::length_error("kew: a message of " + std::to_string(payload.size()) + " bytes is too long for the log"));
     auto message = std::make_unique<journal_message>();
     const std::uint32_t crc = crc32c().add(payload).value();
     mutex::guard locked(mutex_);
     message->size = record_size(payload.size());
     make_room(locked, message->size, true);
     message->id = next_id_;
-    message->offset = append({0, crc, static_cast<std::uint32_t>(payload.size()), 0, record_kind::message, 0, next_id_},
-                             payload, {});
+    message->offset =
+        append({0, crc, static_cast<std::uint32_t>(payload.size()), 0, record_kind::message, 0, next_id_}, payload, {});
     ++next_id_;
     segments_.back()->add(*message);
     added = message.release();
@@ -282,8 +282,9 @@ class journal {
     if (const int error = lock_.open(path, file_use::lock); error != 0) raise_disk_error(path, error, "write");
     const int error = file_lock(lock_.get());
     if (error == EWOULDBLOCK)
-      raise_error(durable_error("kew: " + how_.folder + " is open already, in this process or in another one: a folder "
-                                                        "has one durable_queue at a time",
+      raise_error(durable_error("kew: " + how_.folder +
+                                    " is open already, in this process or in another one: a folder "
+                                    "has one durable_queue at a time",
                                 how_.folder, std::error_code(error, std::generic_category())));
     if (error != 0) raise_disk_error(path, error, "lock");
   }
@@ -773,8 +774,8 @@ class journal {
   std::uint64_t identity_ = 0;  ///< Of the log.
   std::uint64_t next_id_ = 1;
 
-  std::string pending_{};      ///< Appended and not written: the last bytes up to appended_.
-  position begins_ = 0;        ///< Where the last segment begins; may have wrapped around below 0.
+  std::string pending_{};  ///< Appended and not written: the last bytes up to appended_.
+  position begins_ = 0;    ///< Where the last segment begins; may have wrapped around below 0.
   position appended_ = header_size;
   position written_ = 0;
   position synced_ = 0;
@@ -782,8 +783,8 @@ class journal {
   position syncing_until_ = 0;
   problem failure_{};
 
-  std::size_t turn_ = 0;     ///< The number of syncs that have begun.
-  wait_point turns_[2]{};    ///< Where calls wait for that sync, and for the next.
+  std::size_t turn_ = 0;   ///< The number of syncs that have begun.
+  wait_point turns_[2]{};  ///< Where calls wait for that sync, and for the next.
 
   bool stopping_ = false;
   time_point unsynced_since_ = never;

@@ -162,7 +162,7 @@ inline constexpr std::uint64_t most_record = 0xffff'0000;
 struct record_state {
   std::uint32_t attempts = 0;  // hand-overs
   std::uint32_t failures = 0;
-  std::uint8_t handed = 0;   // the last hand-over has not ended
+  std::uint8_t handed = 0;  // the last hand-over has not ended
   std::uint8_t dead = 0;
   std::uint8_t unused[6] = {};
   std::int64_t due = 0;    // in nanoseconds of the calendar: the message is delayed until then

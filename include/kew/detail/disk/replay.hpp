@@ -241,7 +241,8 @@ class replay {
       }
       here.end = at;
       if (at == said_end) break;
-      if (const std::uint64_t next = next_record(bytes, at, identity); last && !says_on_disk(bytes, at, next, identity, on_disk)) {
+      if (const std::uint64_t next = next_record(bytes, at, identity);
+          last && !says_on_disk(bytes, at, next, identity, on_disk)) {
         torn(here, bytes, at, next);
         break;
       } else {
@@ -287,8 +288,9 @@ class replay {
     replayed_message& message = known->second;
     // Two threads may write about the same message against the order of its hand-overs.
     const bool newer = record.head.kind == record_kind::dead || state.dead > message.state.dead ||
-                       (state.dead == message.state.dead && (state.attempts > message.state.attempts ||
-                        (state.attempts == message.state.attempts && record.head.kind == record_kind::returned)));
+                       (state.dead == message.state.dead &&
+                        (state.attempts > message.state.attempts ||
+                         (state.attempts == message.state.attempts && record.head.kind == record_kind::returned)));
     if (!newer) return;
     message.state = state;
     if (record.head.kind == record_kind::dead) message.reason = body;
@@ -340,8 +342,9 @@ class replay {
   void damage(replayed_segment& where, std::uint64_t offset, std::uint64_t size, const std::string& what) {
     const std::string place = what + " at offset " + std::to_string(offset);
     if (!how_.repair)
-      refuse_folder(where.path, place + ", where everything had been on disk: restore the folder from a copy, or open it "
-                                        "with durable_options::repair, which leaves out what cannot be read");
+      refuse_folder(where.path, place +
+                                    ", where everything had been on disk: restore the folder from a copy, or open it "
+                                    "with durable_options::repair, which leaves out what cannot be read");
     where.damaged = true;
     findings_.push_back({recovery::kind::damage, where.path, offset, size,
                          "kew: " + where.path + ' ' + place + "; " + std::to_string(size) + " bytes are left out"});
