@@ -11,8 +11,8 @@
 
 #include <kew/config.hpp>
 #include <kew/detail/machine/clock.hpp>
+#include <kew/detail/wait/condition.hpp>
 #include <kew/detail/wait/limits.hpp>
-#include <kew/detail/wait/wait_point.hpp>
 #include <kew/status.hpp>
 
 namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
@@ -28,10 +28,11 @@ struct any_limit {
   const std::stop_token* token = nullptr;
 #endif
 
-  /// As the watches in limits.hpp. Where a stop can be asked for, it interrupts those that sleep at `place`.
+  /// As the watches in limits.hpp. Where a stop can be asked for, it interrupts those that sleep at `place`. Made
+  /// without the place's mutex.
   class watch {
    public:
-    watch(const any_limit& limit, [[maybe_unused]] wait_point& place) : limit_(limit) {
+    watch(const any_limit& limit, [[maybe_unused]] condition& place) : limit_(limit) {
 #if defined(__cpp_lib_jthread)
       if (limit.token != nullptr) wake_.emplace(*limit.token, waker{place});
 #endif
@@ -44,7 +45,7 @@ struct any_limit {
    private:
 #if defined(__cpp_lib_jthread)
     struct waker {
-      wait_point& place;
+      condition& place;
       // All of them, because sleepers are anonymous: the others look again and sleep on.
       void operator()() const noexcept { place.interrupt(); }
     };
