@@ -127,7 +127,7 @@ class caller {
   void die() {
     message_record* const chosen = any();
     if (chosen == nullptr || chosen->death_begun) return;
-    const auto end = log_->died(*chosen->kept, "because of " + chosen->payload);
+    const auto end = log_->died(*chosen->kept, "because of " + chosen->payload, 0, 0);
     touch(*chosen);
     chosen->death_begun = true;
     chosen->outstanding = false;
@@ -177,8 +177,9 @@ class caller {
       if (found == known.end()) return complain("a message that was never published", payload);
       message_record& one = *found->second;
       if (one.kept != nullptr) return complain("a message twice", payload);
-      if (kept->id <= last) return complain("a message against the order", payload);
-      last = kept->id;
+      const std::uint64_t order = kept->state.order != 0 ? kept->state.order : kept->id;
+      if (order <= last) return complain("a message against the order", payload);
+      last = order;
       if (one.acked) return complain("a message that was acknowledged", payload);
       if (one.died && kept->state.dead == 0) return complain("a dead letter alive", payload);
       if (!one.death_begun && kept->state.dead != 0) return complain("a dead letter that had not died", payload);

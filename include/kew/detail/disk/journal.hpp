@@ -144,7 +144,7 @@ class journal {
     if (!syncing_) sync_here();
   }
 
-  /// What was in the folder, oldest first.
+  /// What was in the folder, in the order in which it is ready.
   std::vector<found> take_found() noexcept { return std::move(found_); }
 
   // ---- Records ---------------------------------------------------------------------------------------------------
@@ -152,21 +152,34 @@ class journal {
   /// Messages of several go in together: append each, then commit the position of the last. If it throws, this one is
   /// not in the log.
   position publish(std::string_view payload, journal_message*& added) {
-    if (payload.size() > most_record)
-      raise_error(
-          std::length_error("kew: a message of " + std::to_string(payload.size()) + " bytes is too long for the log"));
+    check_size(payload);
     auto message = std::make_unique<journal_message>();
-    const std::uint32_t crc = crc32c().add(payload).value();
+    record_head head;
+    head.body_crc = crc32c().add(payload).value();
+    head.size = static_cast<std::uint32_t>(payload.size());
+    head.kind = record_kind::message;
     mutex::guard locked(mutex_);
     message->size = record_size(payload.size());
     make_room(locked, message->size, true);
-    message->id = next_id_;
-    message->offset =
-        append({0, crc, static_cast<std::uint32_t>(payload.size()), 0, record_kind::message, 0, next_id_}, payload, {});
-    ++next_id_;
-    segments_.back()->add(*message);
-    added = message.release();
-    return appended(locked);
+    head.id = message->id = next_id_++;
+    message->offset = append(head, payload, {});
+    return add(*message.release(), added);
+  }
+
+  /// The same, for a message that is a dead letter from the beginning.
+  position publish_dead(std::string_view payload, journal_message*& added) {
+    check_size(payload);
+    auto message = std::make_unique<journal_message>();
+    message->state.dead = 1;
+    mutex::guard locked(mutex_);
+    message->size = size_with_state({}, payload);
+    make_room(locked, message->size, true);
+    message->id = next_id_++;
+    begin_batch();
+    message->offset = offset_of(appended_);
+    append_message(pending_, *segments_.back(), message->offset, message->id, message->state, {}, payload);
+    appended_ += message->size;
+    return add(*message.release(), added);
   }
 
   /// The message is handed over, for so many times in all. Not on disk before the next commit of whatever comes after
@@ -181,7 +194,7 @@ class journal {
     return change(locked, message, record_kind::handed, next, {});
   }
 
-  /// The message came back by its holder's wish, to be ready at that time of the calendar, or now.
+  /// The message came back, to be ready at that time of the calendar or now, behind those that are ready.
   position returned(journal_message& message, unsigned attempts, unsigned failures, std::int64_t due,
                     std::int64_t delay) {
     mutex::guard locked(mutex_);
@@ -189,16 +202,20 @@ class journal {
     next.attempts = attempts;
     next.failures = failures;
     next.handed = 0;
+    next.order = next_id_++;
     next.due = due;
     next.delay = delay;
     return change(locked, message, record_kind::returned, next, {});
   }
 
-  /// The message is a dead letter now, or is one again.
-  position died(journal_message& message, std::string_view reason) {
+  /// The message is a dead letter now, or is one again, handed over as such so many times. Behind the others.
+  position died(journal_message& message, std::string_view reason, unsigned attempts, unsigned failures) {
     mutex::guard locked(mutex_);
     record_state next;
     next.dead = 1;
+    next.attempts = attempts;
+    next.failures = failures;
+    next.order = next_id_++;
     const position end = change(locked, message, record_kind::dead, next, reason);
     message.reason = reason;
     return end;
@@ -211,7 +228,7 @@ class journal {
     append({0, crc32c().value(), 0, 0, record_kind::settled, 0, message.id}, {}, {});
     message.segment->remove(message);
     delete &message;
-    return appended(locked);
+    return appended();
   }
 
   // ---- Where it is kept ------------------------------------------------------------------------------------------
@@ -255,6 +272,13 @@ class journal {
   }
 
   const std::string& folder() const noexcept { return how_.folder; }
+
+  static void say(const std::function<void(const recovery&)>& to, const recovery& what) {
+    if (to)
+      to(what);
+    else
+      std::fprintf(stderr, "%s\n", what.text.c_str());
+  }
 
  private:
   static constexpr std::uint64_t smallest_segment = 4096;
@@ -300,7 +324,10 @@ class journal {
       messages.emplace_back(id, &message);
       alive += message.size;
     }
-    std::sort(messages.begin(), messages.end());
+    const auto order = [](const std::pair<std::uint64_t, replayed_message*>& each) {
+      return each.second->state.order != 0 ? each.second->state.order : each.first;
+    };
+    std::sort(messages.begin(), messages.end(), [&](const auto& a, const auto& b) { return order(a) < order(b); });
     std::uint64_t all = 0;
     for (const replayed_segment& each : log.segments()) {
       segments_.push_back(std::make_unique<journal_segment>());
@@ -401,13 +428,6 @@ class journal {
 
   static void remove_or_raise(const std::string& path) {
     if (const int error = file_remove(path); error != 0 && error != ENOENT) raise_disk_error(path, error, "remove");
-  }
-
-  static void say(const std::function<void(const recovery&)>& to, const recovery& what) {
-    if (to)
-      to(what);
-    else
-      std::fprintf(stderr, "%s\n", what.text.c_str());
   }
 
   // ---- Segments --------------------------------------------------------------------------------------------------
@@ -551,8 +571,7 @@ class journal {
           std::uint32_t reason = 0;
           if (take_plain(payload, state) && take_plain(payload, reason)) payload.remove_prefix(reason);
         }
-        const std::uint64_t needed =
-            record_size(sizeof(record_state) + sizeof(std::uint32_t) + message->reason.size() + payload.size());
+        const std::uint64_t needed = size_with_state(message->reason, payload);
         if (offset_of(appended_) + mark_size + needed > here.size / 2) return sync_here();
         begin_batch();
         const std::uint64_t offset = offset_of(appended_);
@@ -612,6 +631,22 @@ class journal {
     append_record(to, segment, offset, head, before, payload);
   }
 
+  static void check_size(std::string_view payload) {
+    if (payload.size() > most_record)
+      raise_error(
+          std::length_error("kew: a message of " + std::to_string(payload.size()) + " bytes is too long for the log"));
+  }
+
+  static std::uint64_t size_with_state(std::string_view reason, std::string_view payload) noexcept {
+    return record_size(sizeof(record_state) + sizeof(std::uint32_t) + reason.size() + payload.size());
+  }
+
+  position add(journal_message& message, journal_message*& added) {
+    segments_.back()->add(message);
+    added = &message;
+    return appended();
+  }
+
   /// Leaves room for the mark that stands before each write.
   void begin_batch() {
     if (!pending_.empty()) return;
@@ -636,10 +671,10 @@ class journal {
             kind, 0, message.id},
            state, reason);
     message.state = next;
-    return appended(locked);
+    return appended();
   }
 
-  position appended(mutex::guard&) {
+  position appended() {
     if (by_interval() && unsynced_since_ == never) {
       unsynced_since_ = now();
       idle_.notify();

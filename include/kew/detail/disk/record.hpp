@@ -156,7 +156,8 @@ struct record_head {
 static_assert(sizeof(record_head) == 24 && std::is_trivially_copyable_v<record_head>);
 
 inline constexpr std::uint16_t record_magic = 0x776b;
-inline constexpr std::uint64_t most_record = 0xffff'0000;
+/// The longest message, in bytes.
+inline constexpr std::uint64_t most_record = 0xf000'0000;
 
 /// What the log knows of a message besides its bytes.
 struct record_state {
@@ -165,10 +166,11 @@ struct record_state {
   std::uint8_t handed = 0;  // the last hand-over has not ended
   std::uint8_t dead = 0;
   std::uint8_t unused[6] = {};
-  std::int64_t due = 0;    // in nanoseconds of the calendar: the message is delayed until then
-  std::int64_t delay = 0;  // what was asked for, so that a calendar that was set cannot make it longer
+  std::uint64_t order = 0;  // what came back goes behind those with a lower one; 0 for the id
+  std::int64_t due = 0;     // in nanoseconds of the calendar: the message is delayed until then
+  std::int64_t delay = 0;   // what was asked for, so that a calendar that was set cannot make it longer
 };
-static_assert(sizeof(record_state) == 32 && std::is_trivially_copyable_v<record_state>);
+static_assert(sizeof(record_state) == 40 && std::is_trivially_copyable_v<record_state>);
 
 constexpr std::uint64_t padded(std::uint64_t size) noexcept { return (size + 7) & ~std::uint64_t{7}; }
 

@@ -260,7 +260,6 @@ class replay {
     const std::uint64_t id = record.head.id;
     next_id_ = std::max(next_id_, id + 1);
     std::string_view body = record.body;
-    record_state state;
     switch (record.head.kind) {
       case record_kind::mark: {
         std::uint64_t until = 0;
@@ -274,6 +273,7 @@ class replay {
         message.offset = record.offset;
         message.size = record.end - record.offset;
         if ((record.head.flags & flag_state) != 0) take_state(body, message.state, message.reason);
+        next_id_ = std::max(next_id_, message.state.order + 1);
         if (how_.with_payloads) message.payload = body;
         return;
       }
@@ -283,8 +283,11 @@ class replay {
       case record_kind::dead: break;
       default: return;
     }
+    record_state state;
+    if (!take_plain(body, state)) return;
+    next_id_ = std::max(next_id_, state.order + 1);
     const auto known = messages_.find(id);
-    if (known == messages_.end() || !take_plain(body, state)) return;
+    if (known == messages_.end()) return;
     replayed_message& message = known->second;
     // Two threads may write about the same message against the order of its hand-overs.
     const bool newer = record.head.kind == record_kind::dead || state.dead > message.state.dead ||
