@@ -1,4 +1,5 @@
-// A folder for one test, which is removed with all that is in it.
+// A folder for one test, which is removed with all that is in it. In memory where that is to be had: what is tested in it
+// is what kew does, and a disk is simulated or killed elsewhere.
 #pragma once
 
 #include <cstdlib>
@@ -11,7 +12,9 @@ namespace kew_test {
 class temporary_folder {
  public:
   temporary_folder() {
-    std::string name = (std::filesystem::temp_directory_path() / "kew-test-XXXXXX").string();
+    const std::filesystem::path in_memory = "/dev/shm";
+    const bool there = std::filesystem::is_directory(in_memory);
+    std::string name = ((there ? in_memory : std::filesystem::temp_directory_path()) / "kew-test-XXXXXX").string();
     if (mkdtemp(name.data()) == nullptr) throw std::runtime_error("no temporary folder to be had");
     path_ = name;
   }
