@@ -65,6 +65,9 @@ durable_options options_like(const kew::queue_options& options) {
   return how;
 }
 
+/// With small files, which are made quickly.
+durable_options small() { return options_like({}); }
+
 /// In a folder of its own.
 template <class T>
 struct in_a_folder : temporary_folder, durable_queue<T> {
@@ -215,14 +218,14 @@ void publish_all(kew::message_queue<std::string>& queue, std::vector<std::string
 TEST_CASE("what was not acknowledged comes back when the folder is opened again, in order", "[durable_queue]") {
   const temporary_folder folder;
   {
-    durable_queue<std::string> queue(folder.path());
+    durable_queue<std::string> queue(folder.path(), small());
     publish_all(queue, {"a", "b", "c", "d"});
     CHECK(queue.receive()->ack());
     auto held = *queue.receive();
     CHECK(held.requeue());
     CHECK(queue.receive()->reject("no such customer"));
   }
-  durable_queue<std::string> queue(folder.path());
+  durable_queue<std::string> queue(folder.path(), small());
   CHECK(counts_of(queue).published == 2);
   CHECK(counts_of(queue).ready == 2);
   auto first = *queue.receive();
@@ -242,7 +245,7 @@ TEST_CASE("what was not acknowledged comes back when the folder is opened again,
 TEST_CASE("the end of the queue while a message is out is a failure, and the last one makes it a dead letter",
           "[durable_queue]") {
   const temporary_folder folder;
-  durable_options how;
+  durable_options how = small();
   how.max_attempts = 3;
   {
     durable_queue<std::string> queue(folder.path(), how);
@@ -264,29 +267,29 @@ TEST_CASE("the end of the queue while a message is out is a failure, and the las
 TEST_CASE("a delay is kept by the calendar, and a calendar that was set makes it no longer", "[durable_queue]") {
   const temporary_folder folder;
   const auto later = [&](std::int64_t due, std::chrono::nanoseconds delay) {
-    kew::detail::journal log({.folder = folder.path().string(), .type = "text"});
+    kew::detail::journal log({.folder = folder.path().string(), .type = "text", .segment_size = 16384});
     for (auto& [message, payload] : log.take_found())
       log.commit(log.returned(*message, message->state.attempts, 0, due, delay.count()));
   };
   {
-    durable_queue<std::string> queue(folder.path());
+    durable_queue<std::string> queue(folder.path(), small());
     publish_all(queue, {"a"});
     CHECK(queue.receive()->requeue(1h));
   }
   {
-    durable_queue<std::string> queue(folder.path());
+    durable_queue<std::string> queue(folder.path(), small());
     CHECK(counts_of(queue).delayed == 1);
     CHECK(queue.try_receive().status() == status::empty);
   }
   later(INT64_MAX, 1ms);  // as if the calendar had been set back by centuries
   {
-    durable_queue<std::string> queue(folder.path());
+    durable_queue<std::string> queue(folder.path(), small());
     auto got = queue.receive();
     REQUIRE(got);
     CHECK(got->requeue(1h));
   }
   later(1, 1h);  // as if it had been set forward
-  durable_queue<std::string> queue(folder.path());
+  durable_queue<std::string> queue(folder.path(), small());
   CHECK(counts_of(queue).ready == 1);
 }
 
@@ -316,11 +319,11 @@ TEST_CASE("a message that its codec refuses is a dead letter with the reason, un
           "[durable_queue]") {
   const temporary_folder folder;
   {
-    durable_queue<std::string> queue(folder.path());
+    durable_queue<std::string> queue(folder.path(), small());
     publish_all(queue, {"a", "x", "b"});
   }
   std::vector<recovery> said;
-  durable_options how;
+  durable_options how = small();
   how.on_recovery = [&](const recovery& what) { said.push_back(what); };
   for (int i = 0; i < 2; ++i) {
     durable_queue<picky> queue(folder.path(), how);
@@ -331,7 +334,7 @@ TEST_CASE("a message that its codec refuses is a dead letter with the reason, un
   REQUIRE(said.size() == 2);
   CHECK(said[0].what == recovery::kind::undecodable);
   CHECK_THAT(said[0].text, has_text("begins with an x"));
-  durable_queue<std::string> queue(folder.path());
+  durable_queue<std::string> queue(folder.path(), small());
   auto dead = queue.dead_letters().try_receive();
   REQUIRE(dead);
   CHECK(**dead == "x");
@@ -340,7 +343,7 @@ TEST_CASE("a message that its codec refuses is a dead letter with the reason, un
 
 TEST_CASE("what the codec throws leaves publish, and nothing is published", "[durable_queue]") {
   const temporary_folder folder;
-  durable_queue<picky> queue(folder.path());
+  durable_queue<picky> queue(folder.path(), small());
   CHECK_THROWS_WITH(static_cast<void>(queue.publish({"throw"})), "cannot be encoded");
   std::vector<picky> batch{{"a"}, {"b"}, {"throw"}, {"c"}};
   CHECK(queue.publish_n(batch) == 2);
@@ -353,9 +356,9 @@ TEST_CASE("what the codec throws leaves publish, and nothing is published", "[du
 
 TEST_CASE("a folder has one durable_queue at a time, and the refusal says so", "[durable_queue]") {
   const temporary_folder folder;
-  const auto again = [&] { const durable_queue<std::string> queue(folder.path()); };
+  const auto again = [&] { const durable_queue<std::string> queue(folder.path(), small()); };
   {
-    const durable_queue<std::string> queue(folder.path());
+    const durable_queue<std::string> queue(folder.path(), small());
     CHECK_THROWS_AS(again(), durable_error);
     CHECK_THROWS_WITH(again(), has_text("open already") && has_text(folder.path().string()));
   }
@@ -365,10 +368,10 @@ TEST_CASE("a folder has one durable_queue at a time, and the refusal says so", "
 TEST_CASE("a folder of another type of message is refused with both names", "[durable_queue]") {
   const temporary_folder folder;
   {
-    const durable_queue<std::string> queue(folder.path());
+    const durable_queue<std::string> queue(folder.path(), small());
   }
   CHECK_THROWS_WITH(durable_queue<int>(folder.path()), has_text("'text'") && has_text("'signed 32'"));
-  durable_options how;
+  durable_options how = small();
   how.type = "text";
   const durable_queue<std::vector<std::byte>> queue(folder.path(), how);
 }
@@ -377,12 +380,12 @@ TEST_CASE("a folder is made with those above it; what else is in one is left alo
   const temporary_folder folder;
   const auto deep = folder.path() / "a" / "b" / "c";
   {
-    const durable_queue<std::string> queue(deep);
+    const durable_queue<std::string> queue(deep, small());
   }
   std::ofstream(deep / "notes.txt") << "mine";
   std::ofstream(deep / "0.kew") << "no segment's name";
   {
-    const durable_queue<std::string> queue(deep);
+    const durable_queue<std::string> queue(deep, small());
   }
   CHECK(std::filesystem::file_size(deep / "notes.txt") == 4);
   CHECK(std::filesystem::exists(deep / "0.kew"));
@@ -402,7 +405,7 @@ TEST_CASE("what cannot be a folder, and files that are none of ours, are refused
 
 TEST_CASE("messages longer than a segment fit", "[durable_queue]") {
   const temporary_folder folder;
-  durable_options how;
+  durable_options how = small();
   how.segment_size = 4096;
   const std::string longest(100'000, 'y');
   {
@@ -423,10 +426,10 @@ TEST_CASE("a folder that holds more than the capacity is opened, and publish wai
           "[durable_queue]") {
   const temporary_folder folder;
   {
-    durable_queue<std::string> queue(folder.path());
+    durable_queue<std::string> queue(folder.path(), small());
     publish_all(queue, {"a", "b", "c"});
   }
-  durable_options how;
+  durable_options how = small();
   how.capacity = 2;
   durable_queue<std::string> queue(folder.path(), how);
   CHECK(counts_of(queue).ready == 3);
@@ -439,7 +442,7 @@ TEST_CASE("a folder that holds more than the capacity is opened, and publish wai
 
 TEST_CASE("with an interval everything is on disk after flush, and everything comes back", "[durable_queue]") {
   const temporary_folder folder;
-  durable_options how;
+  durable_options how = small();
   how.sync = kew::sync::interval(1ms);
   {
     durable_queue<std::string> queue(folder.path(), how);
@@ -455,12 +458,12 @@ TEST_CASE("with an interval everything is on disk after flush, and everything co
 TEST_CASE("several producers and consumers share the disk, and each message is acknowledged once", "[durable_queue]") {
   for (const kew::sync when : {kew::sync::each, kew::sync::interval(1ms)}) {
     const temporary_folder folder;
-    durable_options how;
+    durable_options how = small();
     how.sync = when;
     how.segment_size = 65536;
     how.capacity = 100;
     constexpr int producers = 4;
-    const int messages = static_cast<int>(scaled(500));
+    const int messages = static_cast<int>(scaled(2000));
     std::vector<std::vector<int>> seen(3);
     {
       durable_queue<int> queue(folder.path(), how);
@@ -468,7 +471,9 @@ TEST_CASE("several producers and consumers share the disk, and each message is a
       std::vector<std::thread> consumers;
       for (auto& mine : seen)
         consumers.emplace_back([&] {
-          for (auto got = queue.receive(); got; got = queue.receive()) {
+          for (;;) {
+            auto got = queue.receive();
+            if (!got) break;
             if (**got % 7 == 0 && got->attempt() == 1) continue;  // no verdict
             const int number = **got;
             if (got->ack()) mine.push_back(number);
@@ -501,7 +506,7 @@ TEST_CASE("verdicts of deliveries race the end of their queue: each counts and i
   std::size_t counted = 0;
   std::size_t published = 0;
   for (std::size_t round = 0; round < scaled(50); ++round) {
-    auto queue = std::make_unique<durable_queue<int>>(folder.path());
+    auto queue = std::make_unique<durable_queue<int>>(folder.path(), small());
     std::vector<kew::delivery<int>> held;
     if (round == 0) {
       std::vector<int> batch(500);
@@ -517,7 +522,7 @@ TEST_CASE("verdicts of deliveries race the end of their queue: each counts and i
     holder.join();
     counted += true_answers;
   }
-  durable_queue<int> queue(folder.path());
+  durable_queue<int> queue(folder.path(), small());
   CHECK(queue.counts().published + queue.dead_letters().counts().published == published - counted);
 }
 

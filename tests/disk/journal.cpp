@@ -3,11 +3,13 @@
 #define KEW_FILE_HEADER "support/simulated_disk.hpp"
 #include <kew/detail/disk/journal.hpp>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <optional>
@@ -371,6 +373,199 @@ TEST_CASE("a call that fails breaks no promise, whether the log goes on or not",
       REQUIRE(check(failing.after_power_cut(choose), user, small_log(), random, 0, cuts) == "");
     }
   }
+}
+
+// ---- Damage ------------------------------------------------------------------------------------------------------
+
+/// A log with one segment: what it held after each commit, by where that ended in the file.
+struct known_log {
+  explicit known_log(std::uint64_t seed) {
+    disk = &written;
+    journal::options how = small_log();
+    how.segment_size = 65536;
+    journal log(how);
+    random_source random(seed);
+    std::map<std::string, journal_message*> inside;
+    states[kew::detail::header_size] = {};
+    for (int i = 0; i < 40; ++i) {
+      journal::position end = 0;
+      if (inside.empty() || random.below(3) > 0) {
+        const std::string payload = std::to_string(100 + i) + std::string(random.below(40), 'x');
+        end = log.publish(payload, inside[payload]);
+      } else {
+        const auto gone = inside.begin();
+        end = log.settled(*gone->second);
+        inside.erase(gone);
+      }
+      log.commit(end);
+      std::vector<std::string>& state = states[end];  // the first segment begins where positions do
+      for (const auto& [payload, kept] : inside) state.push_back(payload);
+    }
+    confirmed = std::prev(states.end(), 2)->first;
+  }
+
+  simulated_disk written;
+  std::map<std::uint64_t, std::vector<std::string>> states;
+  std::uint64_t confirmed = 0;  // a mark says that everything before was on disk
+};
+
+constexpr const char* only_segment = "/q/0000000000000001.kew";
+
+std::vector<std::string> payloads(journal& log) {
+  std::vector<std::string> all;
+  for (const auto& [kept, payload] : log.take_found()) all.push_back(payload);
+  return all;
+}
+
+TEST_CASE("a log that ends at any byte holds what had been written whole", "[journal]") {
+  const known_log known(run_seed());
+  for (std::uint64_t end = kew::detail::header_size; end <= std::prev(known.states.end())->first; ++end) {
+    for (const bool shortened : {true, false}) {
+      simulated_disk cut = known.written.after_kill();
+      disk = &cut;
+      std::string& bytes = cut.bytes(only_segment);
+      if (shortened)
+        bytes.resize(static_cast<std::size_t>(end));
+      else
+        std::fill(bytes.begin() + static_cast<std::ptrdiff_t>(end), bytes.end(), '\0');
+      std::size_t said = 0;
+      journal::options how = small_log();
+      how.on_recovery = [&](const recovery& what) {
+        REQUIRE(what.what == recovery::kind::torn_tail);
+        ++said;
+      };
+      journal log(how);
+      INFO("the end is byte " << end);
+      // The last bytes of a record are zeros that fill it up.
+      const std::vector<std::string> found = payloads(log);
+      const bool as_written = found == std::prev(known.states.upper_bound(end))->second;
+      const bool filled_up = !shortened && found == std::prev(known.states.upper_bound(end + 7))->second;
+      REQUIRE((as_written || filled_up));
+      REQUIRE(said <= 1);
+    }
+  }
+}
+
+TEST_CASE("a bit that has changed where everything was on disk is damage: refused by file and offset, or left out",
+          "[journal]") {
+  const known_log known(run_seed());
+  const std::vector<std::string>& all = std::prev(known.states.end())->second;
+  std::size_t refused = 0;
+  random_source random(run_seed());
+  for (std::uint64_t at = 0; at < known.confirmed; at += at < 200 || random.one_in(4) ? 1u : 7u) {
+    simulated_disk damaged = known.written.after_kill();
+    disk = &damaged;
+    char& byte = damaged.bytes(only_segment)[static_cast<std::size_t>(at)];
+    byte = static_cast<char>(byte ^ 1 << random.below(8));
+    damaged.store(only_segment);
+    const std::string before = damaged.bytes(only_segment);
+    INFO("byte " << at);
+    try {
+      journal log(small_log());
+      REQUIRE(payloads(log) == all);  // padding, which nothing depends on
+      continue;
+    } catch (const durable_error& refusal) {
+      ++refused;
+      REQUIRE_THAT(refusal.what(), has_text(only_segment));
+      REQUIRE(refusal.file() == only_segment);
+      REQUIRE(damaged.bytes(only_segment) == before);
+      if (at < kew::detail::header_size) continue;  // the only header there was
+      REQUIRE_THAT(refusal.what(), has_text("offset") && has_text("repair"));
+    }
+    journal::options repair = small_log();
+    repair.repair = true;
+    std::size_t damages = 0;
+    repair.on_recovery = [&](const recovery& what) { damages += what.what == recovery::kind::damage; };
+    std::vector<std::string> left;
+    {
+      journal log(repair);
+      left = payloads(log);
+      REQUIRE(damages == 1);
+    }
+    // At most one record is gone, be it a message or the end of one.
+    std::size_t others = 0;
+    for (const std::string& each : left) others += std::find(all.begin(), all.end(), each) == all.end();
+    REQUIRE(left.size() - others + 1 >= all.size());
+    REQUIRE(others <= 1);
+    journal log(small_log());
+    REQUIRE(payloads(log) == left);
+    REQUIRE(damaged.has(std::string(only_segment) + ".damaged"));
+  }
+  CHECK(refused > 500);
+}
+
+TEST_CASE("a segment that is missing, renamed, of another queue or with a damaged header is refused, or left out",
+          "[journal]") {
+  simulated_disk whole;
+  disk = &whole;
+  journal::options how = small_log();
+  std::size_t files = 0;
+  {
+    journal log(how);
+    journal_message* ignored = nullptr;
+    for (int i = 0; i < 40; ++i) log.commit(log.publish(std::to_string(i) + std::string(500, 'x'), ignored));
+    files = log.measure().files;
+  }
+  REQUIRE(files > 5);
+  const std::string second = "/q/0000000000000002.kew";
+  const std::string third = "/q/0000000000000003.kew";
+  const auto refused = [&](const std::string& words, auto change) {
+    simulated_disk changed = whole.after_kill();
+    change(changed);
+    disk = &changed;
+    CHECK_THROWS_WITH(journal(how), has_text(words));
+    journal::options repair = how;
+    repair.repair = true;
+    std::size_t left = 0;
+    {
+      journal log(repair);
+      left = payloads(log).size();
+      CHECK(left >= 30);  // of 40; all where the records of a damaged header can be read
+    }
+    journal log(how);
+    CHECK(payloads(log).size() == left);
+  };
+  refused("comes after a file that is missing", [&](simulated_disk& d) { d.remove(third); });
+  refused("has been renamed", [&](simulated_disk& d) { d.make(third, d.bytes(second)); });
+  refused("damaged header", [&](simulated_disk& d) {
+    d.bytes(third)[30] ^= 1;
+    d.store(third);
+  });
+  refused("is no file of a kew log", [&](simulated_disk& d) { d.make(third, ""); });
+  refused("another version", [&](simulated_disk& d) {
+    d.bytes(third)[8] ^= 2;
+    d.store(third);
+  });
+  disk = nullptr;
+}
+
+// ---- How large it grows ------------------------------------------------------------------------------------------
+
+TEST_CASE("a few old messages keep no log behind them, and nor does an empty queue", "[journal]") {
+  simulated_disk bounded;
+  disk = &bounded;
+  journal::options how = small_log();
+  how.interval = 1h;
+  {
+    journal log(how);
+    journal_message* straggler = nullptr;
+    journal_message* passing = nullptr;
+    std::uint64_t most = 0;
+    std::size_t most_open = 0;
+    for (std::size_t i = 0; i < scaled(20'000); ++i) {
+      if (i % 1000 == 0) log.commit(log.publish("straggler " + std::to_string(i), straggler));
+      log.commit(log.publish(std::string(100, 'x'), passing));
+      log.commit(log.settled(*passing));
+      most = std::max(most, bounded.bytes_in_use());
+      most_open = std::max(most_open, bounded.open_files());
+    }
+    CHECK(most <= 10 * how.segment_size);
+    CHECK(most_open <= 4);
+    CHECK(log.measure().alive >= scaled(20));
+  }
+  journal log(how);
+  CHECK(payloads(log).size() == (scaled(20'000) + 999) / 1000);
+  CHECK(bounded.bytes_in_use() <= 4 * how.segment_size);
 }
 
 }}  // namespace kew_test

@@ -572,7 +572,7 @@ class journal {
           if (take_plain(payload, state) && take_plain(payload, reason)) payload.remove_prefix(reason);
         }
         const std::uint64_t needed = size_with_state(message->reason, payload);
-        if (offset_of(appended_) + mark_size + needed > here.size / 2) return sync_here();
+        if (offset_of(appended_) + mark_size + needed > (header_size + here.size) / 2) return sync_here();
         begin_batch();
         const std::uint64_t offset = offset_of(appended_);
         append_message(pending_, here, offset, message->id, message->state, message->reason, payload);
