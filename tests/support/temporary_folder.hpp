@@ -9,11 +9,14 @@
 
 namespace kew_test {
 
+/// Where it is.
+enum class folder_place { in_memory, on_disk };
+
 class temporary_folder {
  public:
-  temporary_folder() {
+  explicit temporary_folder(folder_place where = folder_place::in_memory) {
     const std::filesystem::path in_memory = "/dev/shm";
-    const bool there = std::filesystem::is_directory(in_memory);
+    const bool there = where == folder_place::in_memory && std::filesystem::is_directory(in_memory);
     std::string name = ((there ? in_memory : std::filesystem::temp_directory_path()) / "kew-test-XXXXXX").string();
     if (mkdtemp(name.data()) == nullptr) throw std::runtime_error("no temporary folder to be had");
     path_ = name;
