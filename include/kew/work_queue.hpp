@@ -92,7 +92,12 @@ class work_core final : public books<work_core<T, Wait, Meter>, T, Wait, Meter>,
 
   using base::base;
 
+  /// Where each message is timed, the clock is looked at with the mutex held.
+  static constexpr bool has_inbox = std::is_same_v<Meter, no_meter>;
+
   status publish(lane in, T& message, const any_limit& limit) {
+    if constexpr (has_inbox)
+      if (in == lane::live && this->publish_quickly(std::move(message))) return status::success;
     return base::publish(in, limit, [&](ledger<T, Meter>& entries) { entries.add(in, std::move(message)); });
   }
 
@@ -125,6 +130,7 @@ class work_core final : public books<work_core<T, Wait, Meter>, T, Wait, Meter>,
         here.ledger().acknowledge(*held);
         break;
       case verdict_kind::requeue:
+        here.collect();
         take_back(*held, message);
         if (given.delay > std::chrono::nanoseconds::zero())
           here.ledger().put_back_at(*held, time_after(now, given.delay));
@@ -145,6 +151,7 @@ class work_core final : public books<work_core<T, Wait, Meter>, T, Wait, Meter>,
     if (is_gone_) return;
     here.catch_up();
     if (entry* const held = here.ledger().find(ticket); held != nullptr) {
+      here.collect();
       take_back(*held, message);
       here.ledger().fail(*held);
     } else {
@@ -204,6 +211,7 @@ class work_core final : public books<work_core<T, Wait, Meter>, T, Wait, Meter>,
   static void come_late(visit& here, const delivery_ticket& ticket, T& message) noexcept {
     if constexpr (!copies)
       if (entry* const missed = here.ledger().find_late(ticket); missed != nullptr) {
+        here.collect();
         take_back(*missed, message);
         here.ledger().fail(*missed);
       }
