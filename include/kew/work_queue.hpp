@@ -2,14 +2,15 @@
 //
 // Use when     jobs of one program must be done although the thread that took one may throw, hang or want to try again
 //              later. message_queue.hpp says what a delivery is and what each verdict means.
-// Avoid when   a job may be lost with its thread: blocking_queue.hpp takes several times as many a second. When jobs must
+// Avoid when   a job may be lost with its thread: blocking_queue.hpp passes about ten times as many a second. When jobs must
 //              outlive the program: durable_queue.hpp.
 // Threads      any number, any call.
 // Progress     blocking: each call takes a mutex for a moment, and a thread that is stopped inside holds up the others. A
-//              call that waits polls and sleeps as Wait says; it wakes for a message, for room, at its own deadline, and
-//              one of the waiting threads at the earliest timer. No thread of the queue's own.
+//              publish that finds room takes another mutex than the others, and the first one only to wake. A call that
+//              waits polls and sleeps as Wait says; it wakes for a message, for room, at its own deadline, and one of the
+//              waiting threads at the earliest timer. No thread of the queue's own.
 // Ordering     first in, first out. What comes back goes behind what is ready: by requeue(), after a failure, after a
-//              delay. Of two whose time is over together, the one that was handed over first comes first.
+//              delay. What is due at the same look comes in the order of its time.
 // Time         the steady clock's. The timeout begins when receive hands the message over. A verdict after its end is
 //              refused, whether or not another thread has looked meanwhile.
 // Room         capacity counts what is ready, delayed or outstanding. What comes back always has room. Dead letters do

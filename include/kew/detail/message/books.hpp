@@ -197,7 +197,8 @@ class books {
     if constexpr (has_inbox()) inbox_.revoke(ledger_);
   }
   void lend() noexcept {
-    if constexpr (has_inbox()) inbox_.lend(ledger_);
+    if constexpr (has_inbox())
+      if (!closed_[index(lane::live)]) inbox_.lend(ledger_);
   }
 
   /// Nothing is in the lane, and nothing will come any more. The dead letters end with the queue, too.

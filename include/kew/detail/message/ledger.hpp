@@ -361,17 +361,18 @@ class ledger {
   /// calls fail, bury or miss.
   template <class F>
   void advance(time_point now, F timed_out) {
-    while (!heap_.empty() && heap_.front()->due_ <= now) {
-      entry& due = *heap_.front();
-      if (due.place_ == entry::place::outstanding) {
-        timed_out(due);
+    for (;;) {
+      entry* next = in_order_.first;
+      if (!heap_.empty() && (next == nullptr || earlier(*heap_.front(), *next))) next = heap_.front();
+      if (next == nullptr || next->due_ > now) return;
+      if (next->place_ == entry::place::outstanding) {
+        timed_out(*next);
       } else {
-        leave_timers(due);
-        --sum(due.lane_).delayed;
-        make_ready(due);
+        leave_timers(*next);
+        --sum(next->lane_).delayed;
+        make_ready(*next);
       }
     }
-    while (in_order_.first != nullptr && in_order_.first->due_ <= now) timed_out(*in_order_.first);
   }
 
   // ---- Figures -------------------------------------------------------------------------------------------------
