@@ -42,7 +42,9 @@ namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
 template <class Owner, class Payload, class Wait, class Meter = no_meter>
 class books {
   static_assert(wait_policy<Wait>, "kew: the second parameter of a work_queue says how to wait: see wait.hpp");
-  static_assert(Wait::parks, "kew: who waits for a message waits for time as well, so the policy must let it sleep");
+  static_assert(
+      Wait::parks,
+      "kew: a wait for a message is one for time, too, so the policy must let it sleep: park_wait or adaptive_wait");
 
  public:
   using entry = ledger_entry<Payload, Meter>;
