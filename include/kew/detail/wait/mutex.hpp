@@ -1,8 +1,9 @@
 // A mutex over kew's own futex, so that it sleeps as the queues do and the explorer of memory orders can run it.
 //
 // For what several threads do in tens of nanoseconds. A thread that finds it taken leaves the holder alone for a moment,
-// in which that one does many calls with all lines at hand; then it offers its core; then it sleeps. To wait for
-// something that the mutex guards there is condition.hpp.
+// in which that one does many calls with all lines at hand; after a few of those it sleeps. It does not yield: beside a
+// thread that never sleeps, each yield would cost a whole turn of that one. To wait for something that the mutex guards
+// there is condition.hpp.
 //
 // Ends       unlock() may still touch the mutex when another thread has taken and left it. So a thread that destroys it
 //            knows by other means that each call is over: an object that counts its users counts them down after unlock.
@@ -76,13 +77,11 @@ class mutex {
   static constexpr std::uint32_t awaited = 2;
 
   [[gnu::noinline]] void wait() noexcept {
-    for (unsigned round = 0; round < tuning::mutex_pauses + tuning::mutex_yields; ++round) {
+    for (unsigned look = 0; look < tuning::mutex_looks; ++look) {
       if (word_.load(relaxed) == open) {
         if (try_lock()) return;
-      } else if (round >= tuning::mutex_pauses) {
-        yield();
       } else {
-        for (unsigned i = 0; i < tuning::mutex_pause; ++i) cpu_relax();
+        for (unsigned i = 0; i < tuning::mutex_pauses; ++i) cpu_relax();
       }
     }
     // A thread that has slept does not know whether it was the only one: it leaves the mark for the others.
