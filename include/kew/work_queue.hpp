@@ -98,10 +98,10 @@ class work_core final : public books<work_core<T, Wait, Meter>, T, Wait, Meter>,
 
   result<delivery<T>> receive(lane from, const any_limit& limit) {
     return base::receive(from, limit, [this](visit& here, entry& first, time_point now) -> result<delivery<T>> {
-      result<delivery<T>> out(std::in_place, *this, here.ledger().next_ticket(first), first.attempts() + 1,
-                              why_dead(first), lent(first));
+      result<delivery<T>> lent_out(std::in_place, *this, here.ledger().next_ticket(first), first.attempts() + 1,
+                                   why_dead(first), lent(first));
       here.ledger().hand_over(first, now);
-      return out;
+      return lent_out;
     });
   }
 
