@@ -128,6 +128,8 @@ class broker_metrics {
     const auto found = std::ranges::find(figures_, name, &value_type::first);
     return found == figures_.end() ? nullptr : &found->second;
   }
+  /// Whether there is a queue of that name.
+  bool contains(std::string_view name) const noexcept { return find(name) != nullptr; }
   /// The figures of a queue. Throws broker_error where there is none of that name.
   /// @{
   const metrics& at(std::string_view name) const {
@@ -689,6 +691,8 @@ class broker {
   template <class T, class M>
   status hand_in(detail::named_queue_base& queue, M&& message) {
     using value = asked<T, M>;
+    static_assert(std::is_constructible_v<value, M>,
+                  "kew: this is no message of that type; if it is one that cannot be copied, pass it on by std::move");
     if constexpr (becomes_string<T, M>)
       if (!(queue.type() == detail::type_identity::of<value>()))
         return wait_for_room(messages<std::string>(queue), std::string(std::string_view(message)));

@@ -945,6 +945,8 @@ TEST_CASE("the figures of every queue are there by name") {
   CHECK(m.recent_throughput > 0);
   CHECK(all.find("numbers") == &m);
   CHECK(all.find("nowhere") == nullptr);
+  CHECK(all.contains("numbers"));
+  CHECK_FALSE(all.contains("nowhere"));
   CHECK_THAT(complaint([&] { static_cast<void>(all.at("nowhere")); }), has_text("\"nowhere\""));
   CHECK(fifth->ack());
   CHECK(again->ack());
