@@ -227,11 +227,11 @@ concept handles = handles_message<Handler, T> || handles_delivery<Handler, T>;
 template <class T, class Handler>
 class handling {
  public:
-  handling(std::shared_ptr<named_queue<T>> queue, std::shared_ptr<error_listener> errors, std::shared_ptr<heart> heart,
-           Handler handler, const consume_options& options)
+  handling(std::shared_ptr<named_queue<T>> queue, std::shared_ptr<error_listener> errors,
+           std::shared_ptr<heartbeats> beats, Handler handler, const consume_options& options)
       : queue_(std::move(queue)),
         errors_(std::move(errors)),
-        heart_(std::move(heart)),
+        heartbeats_(std::move(beats)),
         handler_(std::move(handler)),
         held_(options.threads) {
     for (places& each : held_) each = places(options.prefetch);
@@ -288,9 +288,9 @@ class handling {
     attempt(current.attempt(), false, [&] {
       const auto timeout = queue_->options().visibility_timeout;
       if (prefetches() && !current.extend(timeout)) return false;
-      if (heart_ != nullptr) {
-        const typename heart::template beat<T> beat(*heart_, delivery_access::owner(current),
-                                                    delivery_access::ticket(current), timeout);
+      if (heartbeats_ != nullptr) {
+        const heartbeat<T> beat(*heartbeats_, delivery_access::owner(current), delivery_access::ticket(current),
+                                timeout);
         call(current);
       } else {
         call(current);
@@ -330,7 +330,7 @@ class handling {
 
   const std::shared_ptr<named_queue<T>> queue_;
   const std::shared_ptr<error_listener> errors_;
-  const std::shared_ptr<heart> heart_;
+  const std::shared_ptr<heartbeats> heartbeats_;
   Handler handler_;
   std::vector<places> held_;  ///< By thread; made beforehand, so that no message is lost for want of memory.
 };
@@ -522,11 +522,11 @@ class broker {
     if constexpr (std::is_constructible_v<bool, const Handler&> && std::is_constructible_v<Handler, std::nullptr_t>)
       if (!static_cast<bool>(handler)) refuse("consume", name, "the handler is empty");
 
-    std::shared_ptr<detail::heart> heart;
-    if (options.heartbeat) heart = this->heart();
+    std::shared_ptr<detail::heartbeats> beats;
+    if (options.heartbeat) beats = heartbeats();
     const auto work =
         std::make_shared<detail::handling<T, Handler>>(std::static_pointer_cast<detail::named_queue<T>>(queue),
-                                                       listener_, std::move(heart), std::move(handler), options);
+                                                       listener_, std::move(beats), std::move(handler), options);
     const auto made = std::make_shared<detail::consumer_threads>(queue->name());
     {
       const detail::mutex::guard locked(mutex_);
@@ -737,17 +737,17 @@ class broker {
     return stop_.get_token();
   }
 
-  std::shared_ptr<detail::heart> heart() {
+  std::shared_ptr<detail::heartbeats> heartbeats() {
     const detail::mutex::guard locked(mutex_);
-    if (heart_ == nullptr) heart_ = std::make_shared<detail::heart>();
-    return heart_;
+    if (heartbeats_ == nullptr) heartbeats_ = std::make_shared<detail::heartbeats>();
+    return heartbeats_;
   }
 
   detail::mutex mutex_;  ///< Guards all that follows but the listener; never held while anything waits.
   std::map<std::string, shared_queue, std::less<>> queues_;
   std::map<std::string, bindings, std::less<>> exchanges_;
   std::vector<std::weak_ptr<detail::consumer_threads>> consumers_;
-  std::shared_ptr<detail::heart> heart_;
+  std::shared_ptr<detail::heartbeats> heartbeats_;
   std::stop_source stop_;
   unsigned runs_ = 0;
   bool ends_ = false;
