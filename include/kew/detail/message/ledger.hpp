@@ -111,6 +111,28 @@ class ledger {
   /// Whether the live lane has room for one more. The dead one always has.
   bool has_room() const noexcept { return inside(lane::live) < capacity_; }
 
+  /// For an owner that writes to a disk before it adds: room and memory for one more, until add_reserved or unreserve.
+  /// Throws std::bad_alloc; then nothing has changed.
+  void reserve(lane in) {
+    std::size_t used = 1 + reserved_[0] + reserved_[1];
+    for (const queue_counts& each : counts_)
+      used += static_cast<std::size_t>(each.ready + each.delayed + each.outstanding);
+    if (used > entries_) grow();
+    ++reserved_[index(in)];
+  }
+  /// As add, without a need for memory. If the payload's constructor throws, the place is still reserved.
+  template <class... A>
+  entry& add_reserved(lane in, A&&... arguments) {
+    entry& made = add(in, std::forward<A>(arguments)...);
+    --reserved_[index(in)];
+    return made;
+  }
+  /// The place is free again.
+  void unreserve(lane in) noexcept {
+    --reserved_[index(in)];
+    if (in == lane::live) ++news_.room;
+  }
+
   /// Makes the payload of a new ready entry from `arguments`. Throws std::bad_alloc, and what the payload's constructor
   /// throws; then nothing has changed.
   template <class... A>
@@ -134,6 +156,16 @@ class ledger {
     added.attempts_ = attempts;
     added.failures_ = failures;
     added.reason_ = std::move(reason);
+  }
+  /// The same: it is not ready before that time.
+  void restore_delay(entry& added, time_point due) noexcept {
+    ready_[index(added.lane_)].remove(added);
+    queue_counts& here = sum(added.lane_);
+    --here.ready;
+    ++here.delayed;
+    added.place_ = entry::place::delayed;
+    added.due_ = due;
+    enter_heap(added);
   }
 
   // ---- Out and back --------------------------------------------------------------------------------------------
@@ -268,10 +300,10 @@ class ledger {
   // ---- Figures -------------------------------------------------------------------------------------------------
 
   const queue_counts& counts(lane of) const noexcept { return counts_[index(of)]; }
-  /// How many are ready, delayed or outstanding.
+  /// How many are ready, delayed or outstanding, or have a place reserved.
   std::uint64_t inside(lane of) const noexcept {
     const queue_counts& here = counts(of);
-    return here.ready + here.delayed + here.outstanding;
+    return here.ready + here.delayed + here.outstanding + reserved_[index(of)];
   }
 
   /// What times those in the live lane. Its owner shows it the clock before what ends their time.
@@ -411,6 +443,7 @@ class ledger {
   list in_order_{};             ///< Outstanding entries with the queue's own timeout, the earliest deadline first.
   std::vector<entry*> heap_{};  ///< Delayed entries, and outstanding ones whose timeout was extended.
   queue_counts counts_[2]{};
+  std::uint64_t reserved_[2] = {0, 0};
   ledger_news news_{};
   [[no_unique_address]] Meter meter_{};
   std::uint64_t hand_overs_ = 0;
