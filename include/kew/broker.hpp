@@ -39,10 +39,7 @@
 // Source       queues, exchanges, bindings and prefetch as in AMQP 0-9-1 (RabbitMQ); visibility timeouts as in Amazon SQS.
 #pragma once
 
-// libc++ before 20 has no std::stop_token, unless its experimental parts are on; then there is no broker.
-
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <concepts>
 #include <cstddef>
@@ -79,6 +76,7 @@
 #include <kew/status.hpp>
 #include <kew/work_queue.hpp>
 
+// libc++ before 20 has no std::stop_token, unless its experimental parts are on; then there is no broker.
 #if defined(__cpp_lib_jthread)
 
 namespace kew { inline namespace KEW_NAMESPACE {
