@@ -19,9 +19,8 @@
 //              throws is a failure of the attempt, and so is a delivery that a handler of delivery<T>& leaves without a
 //              verdict. on_error hears of what was thrown before the message goes back.
 // Prefetch     each thread may hold so many messages, counting the one that its handler has. Only that one's timeout
-//              runs, and only that one can fail; when the thread stops, the others go back, behind those that are ready,
-//              and that is no failure. But they were delivered, so attempt() counts it. With 1 a slow consumer holds up no
-//              message but its own.
+//              runs, and only that one can fail. When the thread stops, the others go back to the front, as if they had
+//              never been taken. With 1 a slow consumer holds up no message but its own.
 // Retrying     a failure brings the message back at once, behind those that are ready, max_attempts times in all. For a
 //              delay that grows, a handler of delivery<T>& calls requeue(delay), which is no failure, and rejects by
 //              attempt() what it has seen too often.
@@ -113,6 +112,7 @@ class broker_metrics {
  public:
   using value_type = std::pair<std::string, metrics>;  ///< A name and its figures.
 
+  /// What broker::metrics() makes.
   explicit broker_metrics(std::vector<value_type> figures) noexcept : figures_(std::move(figures)) {}
 
   /// Each queue in turn.
@@ -177,6 +177,7 @@ class named_queue final : public named_queue_base {
       : named_queue_base(name, type_identity::of<T>(), options), queue_(options) {}
 
   message_queue<T>& messages() noexcept { return queue_; }
+  void undo(delivery<T>& unseen) noexcept { queue_.undo(unseen); }
 
   kew::metrics metrics() override { return queue_.metrics(); }
   void close() override { queue_.close(); }
@@ -251,12 +252,15 @@ class handling {
         continue;
       }
       after_error = backoff();
-      for (std::size_t i = 0; i < count; ++i) {
-        if (stopped.stop_requested())
-          give_back(*held[i]);
-        else
-          handle(*held[i]);
-        held[i].reset();
+      std::size_t next = 0;
+      for (; next < count && !stopped.stop_requested(); ++next) {
+        handle(*held[next]);
+        held[next].reset();
+      }
+      // The last one first, so that they stand at the front in their old order.
+      while (count > next) {
+        queue_->undo(*held[--count]);
+        held[count].reset();
       }
     }
   }
@@ -310,10 +314,6 @@ class handling {
     }
   }
 
-  void give_back(delivery<T>& unseen) noexcept {
-    attempt(unseen.attempt(), false, [&] { return unseen.requeue(); });
-  }
-
   /// `f()`, or `failed` where that throws, which is reported.
   template <class F>
   auto attempt([[maybe_unused]] unsigned number, [[maybe_unused]] decltype(std::declval<F&>()()) failed, F f) noexcept {
@@ -346,7 +346,9 @@ struct as_declared {};
 /// May outlive the broker. Move-only; moved from, it has no threads.
 class [[nodiscard("a subscription ends when it is destroyed")]] subscription {
  public:
+  /// Without threads, to be assigned to.
   subscription() noexcept = default;
+  /// Takes over the threads.
   subscription(subscription&&) noexcept = default;
   /// What was held before ends first, as by the destructor.
   subscription& operator=(subscription&& other) {
@@ -355,6 +357,7 @@ class [[nodiscard("a subscription ends when it is destroyed")]] subscription {
     consumer_ = std::move(other.consumer_);
     return *this;
   }
+  /// Stops, and waits for the handlers that are running.
   ~subscription() { end(); }
 
   /// Asks the threads to end after the message that each is at, and does not wait. Any thread, any number of times.
@@ -390,9 +393,11 @@ class [[nodiscard("a subscription ends when it is destroyed")]] subscription {
 /// its handlers, for which it waits; in one of them, it waits for the others.
 class broker {
  public:
+  /// Without queues.
   broker() = default;
   broker(const broker&) = delete;  // its threads know where it is: share a pointer to it
   broker& operator=(const broker&) = delete;
+  /// Stops, and waits for the handlers that are running. Messages that are still there are destroyed with their queues.
   ~broker() {
     stop();
     std::vector<std::weak_ptr<detail::consumer_threads>> ending;

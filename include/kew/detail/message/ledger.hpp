@@ -231,6 +231,15 @@ class ledger {
     take(outstanding);
     make_ready(outstanding);
   }
+  /// Back to the front, as if it had never been handed over.
+  void undo_hand_over(entry& outstanding) noexcept {
+    take(outstanding);
+    --outstanding.attempts_;
+    make_ready(outstanding);
+    list& ready = ready_[index(outstanding.lane_)];
+    ready.remove(outstanding);
+    ready.add_first(outstanding);
+  }
   /// Back, and ready from that time on.
   void put_back_at(entry& outstanding, time_point due) noexcept {
     queue_counts& here = take(outstanding);
@@ -331,6 +340,13 @@ class ledger {
       at_end.listed_ = true;
       (last != nullptr ? last->next_ : first) = &at_end;
       last = &at_end;
+    }
+    void add_first(entry& at_front) noexcept {
+      at_front.previous_ = nullptr;
+      at_front.next_ = first;
+      at_front.listed_ = true;
+      (first != nullptr ? first->previous_ : last) = &at_front;
+      first = &at_front;
     }
     void remove(entry& inside) noexcept {
       (inside.previous_ != nullptr ? inside.previous_->next_ : first) = inside.next_;
