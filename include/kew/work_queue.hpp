@@ -94,10 +94,10 @@ class work_core final : public books<work_core<T, Wait, Meter>, T, Wait, Meter>,
   using base::base;
 
   /// Where each message is timed, the clock is looked at with the mutex held.
-  static constexpr bool has_inbox = std::is_same_v<Meter, no_meter>;
+  static constexpr bool uses_inbox = std::is_same_v<Meter, no_meter>;
 
   status publish(lane in, T& message, const any_limit& limit) {
-    if constexpr (has_inbox)
+    if constexpr (uses_inbox)
       if (in == lane::live && this->publish_quickly(std::move(message))) return status::success;
     return base::publish(in, limit, [&](ledger<T, Meter>& entries) { entries.add(in, std::move(message)); });
   }

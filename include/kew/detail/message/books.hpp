@@ -10,7 +10,7 @@
 // sleeps no longer than until the earliest timer; the others sleep until they are woken. A timekeeper that leaves has one
 // of the others look, which becomes it; and so does a visit that sets an earlier timer than the timekeeper knows.
 //
-// An Owner that has `static constexpr bool has_inbox = true` also has publish_quickly(), which takes another mutex and
+// An Owner that has `static constexpr bool uses_inbox = true` also has publish_quickly(), which takes another mutex and
 // leaves what arrives in an inbox; then an owner that makes something ready collects first.
 //
 // Where the owner must wait for a disk in the middle of a call, it makes two visits: an entry that is outstanding, and
@@ -181,7 +181,7 @@ class books {
   }
 
   static constexpr bool has_inbox() noexcept {
-    if constexpr (requires { requires Owner::has_inbox; })
+    if constexpr (requires { requires Owner::uses_inbox; })
       return true;
     else
       return false;

@@ -126,8 +126,17 @@ class ledger {
       (last != nullptr ? last->next_ : first) = behind.first;
       last = behind.last;
     }
+    /// Takes out the first entry without a look at the second one, whose line may be with another core; so what
+    /// previous_ of the first entry says means nothing.
+    void remove_first() noexcept {
+      entry& leaving = *first;
+      first = leaving.next_;
+      if (first == nullptr) last = nullptr;
+      leaving.listed_ = false;
+    }
     void remove(entry& inside) noexcept {
-      (inside.previous_ != nullptr ? inside.previous_->next_ : first) = inside.next_;
+      if (first == &inside) return remove_first();
+      inside.previous_->next_ = inside.next_;
       (inside.next_ != nullptr ? inside.next_->previous_ : last) = inside.previous_;
       inside.listed_ = false;
     }
