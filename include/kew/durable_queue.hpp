@@ -10,7 +10,7 @@
 // Ordering     first in, first out; what comes back goes behind what is ready. After opening, as it was.
 // Errors       what the log cannot do throws durable_error, which names the file and the error, from publish, receive and
 //              verdicts. A disk without room for another segment is no end: publish throws, verdicts go on in the room
-//              that is kept for them, and what they settle makes room. After a write or a sync that failed every call
+//              that is kept for them, and what they settle makes room; meanwhile hand-overs are not counted on disk. After a write or a sync that failed every call
 //              throws: what was on the disk before that is there, and goes on where the folder is opened again, once the
 //              cause is gone. What the codec throws leaves publish. A delivery that is destroyed never throws.
 // Units        bytes and std::chrono durations.
@@ -29,9 +29,9 @@
 // A message that its codec refuses when the folder is opened is a dead letter with that reason. It is not delivered, but
 // counted as dead in dead_letters().counts(), and kept in the folder for a codec that knows it.
 //
-// Folder       files of segment_size, reserved when they are made, and a lock. The log holds what is not acknowledged, twice
-//              that in old records at most, and a few segments more. Anything else in the folder is left alone. To back
-//              it up, copy it while no queue has it open.
+// Folder       files of segment_size, reserved when they are made, one more of them for a full disk, and a lock. They take
+//              three times what is not acknowledged at most, and five segments more. Anything else in the folder is left
+//              alone. To back it up, copy it while no queue has it open.
 // fork         a child that goes on without exec shares the lock with its parent, and must not use the queue.
 //
 // Source       detail/disk/journal.hpp and detail/disk/record.hpp say what is written; the ways of losing data that they

@@ -5,8 +5,9 @@
 //              unless the log syncs by interval. The thread that syncs covers everything that was appended before it
 //              began; others wait for it, and one of them leads the next sync. So no timer is needed for a group.
 // Files        segments of a fixed size, reserved when they are made, so that a full disk is found then, when nothing has
-//              been written yet. A part of each is kept for what is not a new message: on a full disk messages can still
-//              be acknowledged, which makes room.
+//              been written yet. For what is not a new message a part of each is kept, and one more file: so on a full
+//              disk, and even when opened on one, messages can still be acknowledged, which makes room. To have enough of
+//              it, hand-overs are not counted on a full disk.
 // Old files    go from the oldest on, when no message in it is left. So a record is never there without the message
 //              that it is about being either there or gone with all its records. A few old messages do not keep much
 //              behind them: when the log is much larger than what it holds, they are written again at its end.
@@ -183,7 +184,7 @@ class journal {
   }
 
   /// The message is handed over, for so many times in all. Not on disk before the next commit of whatever comes after
-  /// it; after a power cut it may not have been.
+  /// it; after a power cut it may not have been. Not in the log at all on a full disk.
   position handed(journal_message& message, unsigned attempts, unsigned failures) {
     mutex::guard locked(mutex_);
     record_state next = message.state;
@@ -191,6 +192,10 @@ class journal {
     next.failures = failures;
     next.handed = 1;
     next.due = next.delay = 0;
+    if (full_) {
+      message.state = next;
+      return written_;
+    }
     return change(locked, message, record_kind::handed, next, {});
   }
 
@@ -363,7 +368,7 @@ class journal {
       copy_tail(log, *next, records);
     }
     open_file file;
-    if (const problem wrong = make_segment(header, *next, records, file); wrong.error != 0)
+    if (const problem wrong = make_segment(header, *next, records, file, true); wrong.error != 0)
       raise_disk_error(wrong.file, wrong.error, wrong.doing);
     begin_segment(std::move(next), file, header_size + records.size());
 
@@ -379,6 +384,7 @@ class journal {
       segments_[message->segment]->add(*kept.release());
     }
     clean_up(log, anew, before);
+    full_ = !make_spare();
   }
 
   /// What was read from the end of the log, and is not known to be on disk.
@@ -440,7 +446,8 @@ class journal {
   };
 
   /// Makes a file with a header and records, on disk and under its name.
-  problem make_segment(segment_header header, journal_segment& segment, std::string_view records, open_file& file) {
+  problem make_segment(segment_header header, journal_segment& segment, std::string_view records, open_file& file,
+                       bool with_spare) {
     const std::string path = replay::path_in(how_.folder, replay::unfinished_name);
     const std::string name = path_of(header.number);
     header.first_id = next_id_;
@@ -456,7 +463,8 @@ class journal {
     };
     if (const int error = file.open(path, file_use::create); error != 0) return {error, name, "make", false};
     if (const int error = file_reserve(file.get(), segment.size); error != 0)
-      return given_up(error, "reserve room on disk for");
+      if (!with_spare || !take_spare(path, header.filled + least_room, segment.size, file))
+        return given_up(error, "reserve room on disk for");
     if (const int error = file_write(file.get(), 0, head.data(), head.size()); error != 0)
       return given_up(error, "write");
     if (const int error = file_write(file.get(), header_size, records.data(), records.size()); error != 0)
@@ -467,11 +475,34 @@ class journal {
     return {};
   }
 
+  std::string spare_path() const { return replay::path_in(how_.folder, "spare.tmp"); }
+
+  /// Keeps a file for a full disk. False where that is full already.
+  bool make_spare() {
+    if (has_spare_) return true;
+    open_file file;
+    if (file.open(spare_path(), file_use::create) != 0) return false;
+    has_spare_ = file_reserve(file.get(), how_.segment_size) == 0;
+    if (!has_spare_) file_remove(spare_path());
+    return has_spare_;
+  }
+
+  /// Opens the file that was kept, in the place of the one that is open. Nothing was ever written into it.
+  bool take_spare(const std::string& path, std::uint64_t needed, std::uint64_t& size, open_file& file) {
+    std::uint64_t kept = 0;
+    if (file.open(spare_path(), file_use::change) != 0 || file_size(file.get(), kept) != 0 || kept < needed)
+      return false;
+    has_spare_ = false;
+    size = kept;
+    return file_rename(spare_path(), path) == 0;
+  }
+
   /// From now on records go there.
   void begin_segment(std::unique_ptr<journal_segment> segment, open_file& file, std::uint64_t filled) {
     segments_.push_back(std::move(segment));
     file_.swap(file);
     begins_ = appended_ - filled;
+    marked_ = 0;
     synced_ = written_ = appended_;
   }
 
@@ -493,7 +524,7 @@ class journal {
         await_sync(locked, appended_);
         continue;
       }
-      next_segment(size);
+      next_segment(size, is_message);
     }
   }
 
@@ -501,7 +532,7 @@ class journal {
   static constexpr std::uint64_t kept_room(std::uint64_t segment_size) noexcept { return segment_size / 16; }
 
   /// With nobody syncing: everything goes to disk, and a new segment is begun.
-  void next_segment(std::uint64_t size) {
+  void next_segment(std::uint64_t size, bool is_message) {
     sync_here();
     if (failed()) raise_failure();
 
@@ -517,16 +548,20 @@ class journal {
     const std::uint64_t least = header_size + mark_size + size + least_room;
     next->size = max(how_.segment_size, least + kept_room(2 * least));
     open_file file;
-    if (problem wrong = make_segment(header, *next, {}, file); wrong.error != 0) {
+    full_ = true;
+    if (is_message && !make_spare()) raise_disk_error(path_of(header.number), ENOSPC, "reserve room on disk for");
+    if (problem wrong = make_segment(header, *next, {}, file, !is_message); wrong.error != 0) {
       if (wrong.final) {
         fail(std::move(wrong));
         raise_failure();
       }
       raise_disk_error(wrong.file, wrong.error, wrong.doing);
     }
+    full_ = !has_spare_;
     begin_segment(std::move(next), file, header_size);
     copy_forward();
     remove_settled();
+    full_ = !make_spare();
   }
 
   std::uint64_t alive() const noexcept {
@@ -600,8 +635,10 @@ class journal {
   }
 
   void remove_settled() {
-    while (!failed() && segments_.size() > 1 && segments_.front()->first == nullptr)
+    while (!failed() && segments_.size() > 1 && segments_.front()->first == nullptr) {
       if (problem wrong = remove_oldest(); wrong.error != 0) fail(std::move(wrong));
+      if (full_) full_ = !make_spare();
+    }
   }
 
   // ---- Appending -------------------------------------------------------------------------------------------------
@@ -650,6 +687,10 @@ class journal {
   /// Leaves room for the mark that stands before each write.
   void begin_batch() {
     if (!pending_.empty()) return;
+    // Where room is scarce, one now and then is enough: it only finds damage.
+    pending_has_mark_ = !full_ || offset_of(appended_) - marked_ >= 16 * mark_size;
+    if (!pending_has_mark_) return;
+    marked_ = offset_of(appended_);
     pending_.resize(mark_size);
     appended_ += mark_size;
   }
@@ -705,13 +746,15 @@ class journal {
     if (pending_.empty() || failed()) return;
     const position begin = appended_ - pending_.size();
     const std::uint64_t offset = offset_of(begin);
-    const std::uint64_t on_disk = offset_of(synced_);
-    record_head mark;
-    mark.body_crc = crc32c().add(&on_disk, sizeof(on_disk)).value();
-    mark.size = sizeof(on_disk);
-    mark.kind = record_kind::mark;
-    write_head(pending_.data(), mark, segments_.back()->identity, offset);
-    std::memcpy(pending_.data() + sizeof(record_head), &on_disk, sizeof(on_disk));
+    if (pending_has_mark_) {
+      const std::uint64_t on_disk = offset_of(synced_);
+      record_head mark;
+      mark.body_crc = crc32c().add(&on_disk, sizeof(on_disk)).value();
+      mark.size = sizeof(on_disk);
+      mark.kind = record_kind::mark;
+      write_head(pending_.data(), mark, segments_.back()->identity, offset);
+      std::memcpy(pending_.data() + sizeof(record_head), &on_disk, sizeof(on_disk));
+    }
     if (const int error = file_write(file_.get(), offset, pending_.data(), pending_.size()); error != 0)
       return fail({error, path_of(segments_.back()->number), "write", true});
     written_ = appended_;
@@ -809,11 +852,16 @@ class journal {
   std::uint64_t identity_ = 0;  ///< Of the log.
   std::uint64_t next_id_ = 1;
 
+  bool has_spare_ = false;
+  bool full_ = false;  ///< There was no room for another file the last time.
+
   std::string pending_{};  ///< Appended and not written: the last bytes up to appended_.
   position begins_ = 0;    ///< Where the last segment begins; may have wrapped around below 0.
   position appended_ = header_size;
   position written_ = 0;
   position synced_ = 0;
+  bool pending_has_mark_ = false;
+  std::uint64_t marked_ = 0;  ///< The offset of the last mark.
   bool syncing_ = false;
   position syncing_until_ = 0;
   problem failure_{};
