@@ -506,6 +506,8 @@ class durable_queue : public message_queue<T> {
 
   /// With sync::interval: returns when everything that was answered is on disk.
   void flush() { core_->log().sync(); }
+  /// What it takes on disk now.
+  durable_sizes sizes() { return core_->log().measure(); }
 
  private:
   static constexpr queue_traits what_it_can{.persistent = true,

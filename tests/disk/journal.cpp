@@ -590,7 +590,7 @@ TEST_CASE("a few old messages keep no log behind them, and nor does an empty que
     }
     CHECK(most <= 10 * how.segment_size);
     CHECK(most_open <= 4);
-    CHECK(log.measure().alive >= scaled(20));
+    CHECK(log.measure().kept >= scaled(20));
   }
   journal log(how);
   CHECK(payloads(log).size() == (scaled(20'000) + 999) / 1000);

@@ -114,13 +114,6 @@ class journal {
     std::string payload;
   };
 
-  /// What the log takes on disk.
-  struct sizes {
-    std::size_t files;
-    std::uint64_t bytes;  ///< Of all files.
-    std::uint64_t alive;  ///< Of messages that are not settled.
-  };
-
   explicit journal(options how) : how_(std::move(how)) {
     how_.segment_size = max(how_.segment_size, smallest_segment);
     make_folder(how_.folder);
@@ -269,9 +262,9 @@ class journal {
     if (failed()) raise_failure();
   }
 
-  sizes measure() {
+  durable_sizes measure() {
     const mutex::guard locked(mutex_);
-    sizes all{segments_.size(), 0, alive()};
+    durable_sizes all{segments_.size(), 0, alive(), syncs_};
     for (const auto& segment : segments_) all.bytes += segment->size;
     return all;
   }
@@ -779,6 +772,7 @@ class journal {
     ++turn_;
     syncing_until_ = written_;
     unsynced_since_ = never;
+    ++syncs_;
     const int file = file_.get();
     locked.unlock();
     const int error = file_sync(file);
@@ -864,6 +858,7 @@ class journal {
   std::uint64_t marked_ = 0;  ///< The offset of the last mark.
   bool syncing_ = false;
   position syncing_until_ = 0;
+  std::uint64_t syncs_ = 0;
   problem failure_{};
 
   std::size_t turn_ = 0;   ///< The number of syncs that have begun.
