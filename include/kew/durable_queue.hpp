@@ -138,7 +138,10 @@ class durable_core final : public books<durable_core<T, Wait>, durable_message<T
     if (!has_room) return has_room;
     reservation reserved(*this, in, 1);
     journal_message* kept = nullptr;
-    log_->commit(append(in, bytes, kept));
+    if (in == lane::live)
+      log_->publish_and_commit(bytes, kept);
+    else
+      log_->commit(log_->publish_dead(bytes, kept));
     reserved.fill(*kept, message);
     return status::success;
   }

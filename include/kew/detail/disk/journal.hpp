@@ -22,6 +22,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <climits>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -40,7 +41,9 @@
 #include <kew/detail/disk/record.hpp>
 #include <kew/detail/disk/replay.hpp>
 #include <kew/detail/machine/clock.hpp>
+#include <kew/detail/machine/futex.hpp>
 #include <kew/detail/machine/min_max.hpp>
+#include <kew/detail/machine/sync.hpp>
 #include <kew/detail/machine/thread.hpp>
 #include <kew/detail/wait/mutex.hpp>
 #include <kew/detail/wait/wait_point.hpp>
@@ -148,19 +151,21 @@ class journal {
   position publish(std::string_view payload, journal_message*& added) {
     check_size(payload);
     auto message = std::make_unique<journal_message>();
-    record_head head;
-    head.body_crc = crc32c().add(payload).value();
-    head.size = static_cast<std::uint32_t>(payload.size());
-    head.kind = record_kind::message;
+    const std::uint32_t crc = crc32c().add(payload).value();
     mutex::guard locked(mutex_);
-    message->size = record_size(payload.size());
-    make_room(locked, message->size, true);
-    head.id = message->id = next_id_++;
-    message->offset = append(head, payload, {});
-    return add(*message.release(), added);
+    return publish(locked, std::move(message), payload, crc, added);
   }
 
-  /// The same, for a message that is a dead letter from the beginning.
+  /// publish and commit.
+  void publish_and_commit(std::string_view payload, journal_message*& added) {
+    check_size(payload);
+    auto message = std::make_unique<journal_message>();
+    const std::uint32_t crc = crc32c().add(payload).value();
+    mutex::guard locked(mutex_);
+    commit(locked, publish(locked, std::move(message), payload, crc, added));
+  }
+
+  /// The same as publish, for a message that is a dead letter from the beginning.
   position publish_dead(std::string_view payload, journal_message*& added) {
     check_size(payload);
     auto message = std::make_unique<journal_message>();
@@ -234,20 +239,13 @@ class journal {
   /// Returns when everything up to `end` outlives the process.
   void write(position end) {
     mutex::guard locked(mutex_);
-    if (written_ < end) write_pending();
-    if (written_ < end) raise_failure();
+    write_until(end);
   }
 
   /// Returns when everything up to `end` is on disk; with an interval, when it outlives the process.
   void commit(position end) {
     mutex::guard locked(mutex_);
-    if (by_interval()) {
-      if (written_ < end) write_pending();
-      if (written_ < end) raise_failure();
-    } else {
-      sync_until(locked, end);
-    }
-    if (segments_.size() > 1 && segments_.front()->first == nullptr) remove_settled();
+    commit(locked, end);
   }
 
   /// Returns when everything is on disk.
@@ -496,7 +494,8 @@ class journal {
     file_.swap(file);
     begins_ = appended_ - filled;
     marked_ = 0;
-    synced_ = written_ = appended_;
+    written_ = appended_;
+    set_synced(appended_);
   }
 
   std::uint64_t offset_of(position at) const noexcept { return at - begins_; }
@@ -514,7 +513,7 @@ class journal {
         return;
       }
       if (syncing_) {
-        await_sync(locked, appended_);
+        if (await_sync(locked, appended_)) locked.lock();
         continue;
       }
       next_segment(size, is_message);
@@ -569,10 +568,9 @@ class journal {
     if (failed() || synced_ == written_) return;
     if (const int error = file_sync(file_.get()); error != 0)
       return fail({error, path_of(segments_.back()->number), "sync", true});
-    synced_ = written_;
+    set_synced(written_);
     unsynced_since_ = never;
-    turns_[0].notify_all();
-    turns_[1].notify_all();
+    wake_all();
   }
 
   /// Where the log is much larger than what it holds, writes messages of the oldest segment again, into half of the new
@@ -671,6 +669,19 @@ class journal {
     return record_size(sizeof(record_state) + sizeof(std::uint32_t) + reason.size() + payload.size());
   }
 
+  position publish(mutex::guard& locked, std::unique_ptr<journal_message> message, std::string_view payload,
+                   std::uint32_t crc, journal_message*& added) {
+    record_head head;
+    head.body_crc = crc;
+    head.size = static_cast<std::uint32_t>(payload.size());
+    head.kind = record_kind::message;
+    message->size = record_size(payload.size());
+    make_room(locked, message->size, true);
+    head.id = message->id = next_id_++;
+    message->offset = append(head, payload, {});
+    return add(*message.release(), added);
+  }
+
   position add(journal_message& message, journal_message*& added) {
     segments_.back()->add(message);
     added = &message;
@@ -723,8 +734,7 @@ class journal {
   void fail(problem what) {
     if (failed()) return;
     failure_ = std::move(what);
-    turns_[0].notify_all();
-    turns_[1].notify_all();
+    wake_all();
   }
 
   [[noreturn]] void raise_failure() const {
@@ -754,13 +764,27 @@ class journal {
     pending_.clear();
   }
 
+  void commit(mutex::guard& locked, position end) {
+    if (segments_.size() > 1 && segments_.front()->first == nullptr) remove_settled();
+    if (by_interval())
+      write_until(end);
+    else
+      sync_until(locked, end);
+  }
+
+  void write_until(position end) {
+    if (written_ < end) write_pending();
+    if (written_ < end) raise_failure();
+  }
+
+  /// May return without the mutex.
   void sync_until(mutex::guard& locked, position end) {
     while (synced_ < end) {
       if (failed()) raise_failure();
-      if (syncing_)
-        await_sync(locked, end);
-      else
+      if (!syncing_)
         lead_sync(locked);
+      else if (await_sync(locked, end))
+        return;
     }
   }
 
@@ -781,30 +805,44 @@ class journal {
     if (error != 0)
       fail({error, path_of(segments_.back()->number), "sync", true});
     else
-      end_sync(locked, syncing_until_);
+      end_sync(locked);
   }
 
-  void end_sync(mutex::guard& locked, position until) {
+  void end_sync(mutex::guard& locked) {
+    set_synced(syncing_until_);
+    turn& next = turns_[(turn_ + 1) % 2];
+    turn& done = turns_[turn_ % 2];
+    const bool is_awaited = next.waiting > 0;
+    const bool was_awaited = std::exchange(done.waiting, 0) > 0;
+    locked.unlock();
+    // One of those that came too late leads the next sync, while the others get up.
+    if (is_awaited) next.wake(1);
+    if (was_awaited) done.wake(INT_MAX);
+    locked.lock();
+  }
+
+  /// Everything is on disk, or nothing will be any more.
+  void wake_all() {
+    for (turn& each : turns_)
+      if (std::exchange(each.waiting, 0) > 0) each.wake(INT_MAX);
+  }
+
+  void set_synced(position until) noexcept {
     synced_ = until;
-    const std::size_t this_turn = turn_ % 2;
-    locked.unlock();
-    turns_[1 - this_turn].notify();  // one of those that came too late leads the next sync, while the others get up
-    turns_[this_turn].notify_all();
-    locked.lock();
+    seen_.store(until, release);  // Edge "synced": a thread that sees it knows that its records are on disk.
   }
 
-  /// Waits for the sync that is under way, or where that began too early, for the next one.
-  void await_sync(mutex::guard& locked, position end) {
-    wait_point& point = turns_[end <= syncing_until_ ? turn_ % 2 : (turn_ + 1) % 2];
-    wait_point::ticket before = 0;
-    const bool prepared = point.prepare_wait(before);
-    if (prepared) point.settle();
+  /// Waits for the sync that is under way, or where that began too early, for the next one. True: that is done, and the
+  /// caller does not have the mutex.
+  bool await_sync(mutex::guard& locked, position end) {
+    turn& mine = turns_[(end <= syncing_until_ ? turn_ : turn_ + 1) % 2];
+    ++mine.waiting;
+    const std::uint32_t before = mine.word.load(relaxed);  // relaxed: changed with the mutex held or after it
     locked.unlock();
-    if (prepared)
-      point.commit_wait(before, never);
-    else
-      yield();
+    futex_wait(mine.word, before, never);
+    if (seen_.load(acquire) >= end) return true;  // Edge "synced"
     locked.lock();
+    return false;
   }
 
   // ---- The interval ----------------------------------------------------------------------------------------------
@@ -815,10 +853,10 @@ class journal {
     while (!stopping_ && !failed()) {
       const time_point due = unsynced_since_ == never ? never : unsynced_since_ + how_.interval;
       if (due <= now()) {
-        if (syncing_)
-          await_sync(locked, synced_);
-        else
+        if (!syncing_)
           lead_sync(locked);
+        else if (await_sync(locked, syncing_until_))
+          locked.lock();
         continue;
       }
       wait_point::ticket before = 0;
@@ -861,8 +899,20 @@ class journal {
   std::uint64_t syncs_ = 0;
   problem failure_{};
 
-  std::size_t turn_ = 0;   ///< The number of syncs that have begun.
-  wait_point turns_[2]{};  ///< Where calls wait for that sync, and for the next.
+  /// Where calls wait for a sync: those for which the one under way is enough, and those that need the next.
+  struct turn {
+    futex_word word{0};
+    std::size_t waiting = 0;  ///< Guarded by the mutex.
+
+    void wake(int n) noexcept {
+      word.fetch_add(1, relaxed);  // a thread that is about to sleep does not
+      futex_wake(word, n);
+    }
+  };
+
+  std::size_t turn_ = 0;  ///< The number of syncs that have begun.
+  turn turns_[2]{};
+  atomic<position> seen_{0};  ///< synced_, for threads without the mutex.
 
   bool stopping_ = false;
   time_point unsynced_since_ = never;
