@@ -175,7 +175,7 @@ class lmdb {
     mdb_env_create(&environment_);
     mdb_env_set_mapsize(environment_, std::size_t{1} << 31);
     require(mdb_env_open(environment_, folder_.at("queue.mdb").c_str(),
-                         MDB_NOSUBDIR | (sync ? 0 : MDB_NOSYNC | MDB_WRITEMAP), 0666) == 0,
+                         MDB_NOSUBDIR | (sync ? 0 : MDB_NOSYNC), 0666) == 0,
             "mdb_env_open");
     MDB_txn* first = nullptr;
     mdb_txn_begin(environment_, nullptr, 0, &first);

@@ -126,7 +126,10 @@ class durable_core final : public books<durable_core<T, Wait>, durable_message<T
                                   .segment_size = how.segment_size,
                                   .repair = how.repair,
                                   .on_recovery = how.on_recovery});
-    for (auto& [kept, payload] : log_->take_found()) restore(*kept, payload);
+    for (auto& [kept, payload] : log_->take_found()) {
+      restore(*kept, payload);
+      std::string().swap(payload);  // its memory is used for the next
+    }
     on_recovery_ = nullptr;
   }
 
