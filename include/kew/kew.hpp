@@ -2,6 +2,7 @@
 #pragma once
 
 #include <kew/blocking_queue.hpp>
+#include <kew/broker.hpp>
 #include <kew/channel.hpp>
 #include <kew/concepts.hpp>
 #include <kew/error.hpp>

@@ -50,6 +50,22 @@
 
 namespace kew { inline namespace KEW_NAMESPACE {
 
+namespace detail {
+
+/// For what extends a delivery beside its holder.
+struct delivery_access {
+  template <class Delivery>
+  static auto& owner(Delivery& of) noexcept {
+    return *of.owner_;
+  }
+  template <class Delivery>
+  static const delivery_ticket& ticket(const Delivery& of) noexcept {
+    return of.ticket_;
+  }
+};
+
+}  // namespace detail
+
 /// A message, and the duty to say what became of it: ack(), requeue() or reject(), once. Destroyed without one of them,
 /// the message goes back, and that is a failure of its attempt. May outlive its queue; then verdicts answer false.
 /// Move-only; belongs to one thread at a time.
@@ -134,6 +150,8 @@ class [[nodiscard("without a verdict the message goes back as a failure")]] deli
   }
 
  private:
+  friend detail::delivery_access;
+
   bool settle(const detail::verdict& given) {
     if (owner_ == nullptr) return false;
     const bool counts = owner_->settle(ticket_, given, message_);

@@ -44,8 +44,10 @@
 #include <kew/detail/message/books.hpp>
 #include <kew/detail/message/delivery_owner.hpp>
 #include <kew/detail/message/ledger.hpp>
+#include <kew/detail/meter/queue_meter.hpp>
 #include <kew/error.hpp>
 #include <kew/message_queue.hpp>
+#include <kew/metrics.hpp>
 #include <kew/queue_options.hpp>
 #include <kew/status.hpp>
 #include <kew/wait.hpp>
@@ -65,8 +67,8 @@ inline const queue_options& checked(const queue_options& options) {
 }
 
 /// Why an entry is a dead letter; null where nobody has said.
-template <class Payload>
-std::unique_ptr<const std::string> why_dead(const ledger_entry<Payload>& entry) {
+template <class Payload, class Meter>
+std::unique_ptr<const std::string> why_dead(const ledger_entry<Payload, Meter>& entry) {
   if (entry.in() != lane::dead) return nullptr;
   if (entry.reason() != nullptr) return std::make_unique<const std::string>(*entry.reason());
   if (entry.failures() == 0) return nullptr;
@@ -75,9 +77,9 @@ std::unique_ptr<const std::string> why_dead(const ledger_entry<Payload>& entry) 
 }
 
 /// What a work_queue and its deliveries share: lives until the last of them is gone.
-template <class T, class Wait>
-class work_core final : public books<work_core<T, Wait>, T, Wait>, public delivery_owner<T> {
-  using base = books<work_core, T, Wait>;
+template <class T, class Wait, class Meter>
+class work_core final : public books<work_core<T, Wait, Meter>, T, Wait, Meter>, public delivery_owner<T> {
+  using base = books<work_core, T, Wait, Meter>;
   using typename base::visit;
 
   /// Each delivery has a copy of its own; else it has the only one.
@@ -91,7 +93,7 @@ class work_core final : public books<work_core<T, Wait>, T, Wait>, public delive
   using base::base;
 
   status publish(lane in, T& message, const any_limit& limit) {
-    return base::publish(in, limit, [&](ledger<T>& entries) { entries.add(in, std::move(message)); });
+    return base::publish(in, limit, [&](ledger<T, Meter>& entries) { entries.add(in, std::move(message)); });
   }
 
   result<delivery<T>> receive(lane from, const any_limit& limit) {
@@ -148,6 +150,12 @@ class work_core final : public books<work_core<T, Wait>, T, Wait>, public delive
     } else {
       come_late(here, ticket, message);
     }
+  }
+
+  kew::metrics metrics() noexcept {
+    visit here(*this);
+    here.catch_up();
+    return here.ledger().meter().metrics(here.ledger().counts(lane::live), here.ledger().capacity());
   }
 
   bool extend(const delivery_ticket& ticket, std::chrono::nanoseconds longer) override {
@@ -225,9 +233,9 @@ class work_core final : public books<work_core<T, Wait>, T, Wait>, public delive
 
 /// Messages in memory that are there until they are acknowledged or dead. work_queue.hpp says when to use it, and what
 /// is promised. The members are those of message_queue.
-template <class T, class Wait = adaptive_wait>
+template <class T, class Wait = adaptive_wait, class Meter = detail::no_meter>
 class work_queue final : public message_queue<T> {
-  using core = detail::work_core<T, Wait>;
+  using core = detail::work_core<T, Wait, Meter>;
   using limit = detail::any_limit;
 
  public:
@@ -241,6 +249,13 @@ class work_queue final : public message_queue<T> {
   message_queue<T>& dead_letters() override { return dead_; }
   queue_counts counts() override { return core_->counts(detail::lane::live); }
   queue_traits traits() override { return what_it_can; }
+
+  /// Of a queue with a meter, as a broker's are: its figures.
+  kew::metrics metrics() noexcept
+    requires(!std::is_same_v<Meter, detail::no_meter>)
+  {
+    return core_->metrics();
+  }
 
  private:
   static constexpr queue_traits what_it_can{.persistent = false,

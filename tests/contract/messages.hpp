@@ -269,18 +269,17 @@ void message_contract() {
     if constexpr (std::is_copy_constructible_v<T>) {
       const auto queue = fresh({.max_attempts = 1000, .visibility_timeout = soon});
       publish(*queue, 0);
-      const auto late = [&] {
-        auto held = *queue->receive();
+      const auto refused_while_another_holds_it = [&](auto verdict) {
+        auto late = *queue->receive();
         auto next = *queue->receive();  // which waits for the timeout
+        CHECK_FALSE(verdict(late));
         while (!next.requeue()) next = *queue->receive();
-        return held;
       };
-      CHECK_FALSE(late().ack());
-      CHECK_FALSE(late().requeue());
-      CHECK_FALSE(late().requeue(1h));
-      CHECK_FALSE(late().reject("too late"));
-      CHECK_FALSE(late().extend(1h));
-      static_cast<void>(late());
+      refused_while_another_holds_it([](auto& late) { return late.ack(); });
+      refused_while_another_holds_it([](auto& late) { return late.requeue(); });
+      refused_while_another_holds_it([](auto& late) { return late.requeue(1h); });
+      refused_while_another_holds_it([](auto& late) { return late.reject("too late"); });
+      refused_while_another_holds_it([](auto& late) { return late.extend(1h); });
       const kew::queue_counts counts = counts_of(*queue);
       CHECK(counts.acked + counts.dead + counts.delayed == 0);
     }

@@ -155,8 +155,9 @@ namespace {
 struct fate {
   std::atomic<unsigned> attempts{0};
   std::atomic<unsigned> highest_attempt{0};
-  std::atomic<unsigned> wishes{0};    // accepted requeues, which are no failures
-  std::atomic<unsigned> failures{0};  // no verdict, or one that was refused
+  std::atomic<unsigned> last_attempt{0};  // which was acknowledged or rejected
+  std::atomic<unsigned> wishes{0};        // accepted requeues, which are no failures
+  std::atomic<unsigned> failures{0};      // no verdict, or one that was refused
   std::atomic<unsigned> acked{0};
   std::atomic<unsigned> rejected{0};
   std::atomic<unsigned> dead{0};
@@ -193,9 +194,12 @@ TEST_CASE("every message is acknowledged exactly once or dead exactly once, what
       unsigned seen = of.highest_attempt.load();
       while (seen < got->attempt() && !of.highest_attempt.compare_exchange_weak(seen, got->attempt())) {
       }
-      // What is acknowledged or dead is never delivered again.
-      violations += of.acked + of.rejected + of.dead > 0;
+      const unsigned attempt = got->attempt();
       const auto tell = [&of](bool accepted, std::atomic<unsigned>& as) { ++(accepted ? as : of.failures); };
+      const auto tell_last = [&](bool accepted, std::atomic<unsigned>& as) {
+        tell(accepted, as);
+        if (accepted) of.last_attempt = attempt;
+      };
       // Every third message makes trouble; its neighbours are healthy.
       switch (**got % 3 == 0 ? random.below(16) : 15) {
         case 0:
@@ -211,13 +215,13 @@ TEST_CASE("every message is acknowledged exactly once or dead exactly once, what
         case 3: tell(got->requeue(), of.wishes); break;
         case 4:
         case 5: tell(got->requeue(std::chrono::microseconds(random.below(2000))), of.wishes); break;
-        case 6: tell(got->reject("at random"), of.rejected); break;
+        case 6: tell_last(got->reject("at random"), of.rejected); break;
         case 7: {
           const bool in_time = got->extend(std::chrono::microseconds(random.below(10'000)));
           const bool acked = got->ack();
           violations += acked && !in_time;
           violations += got->ack() || got->requeue() || got->extend(std::chrono::seconds(1));
-          tell(acked, of.acked);
+          tell_last(acked, of.acked);
           break;
         }
         case 8:
@@ -227,7 +231,7 @@ TEST_CASE("every message is acknowledged exactly once or dead exactly once, what
             break;
           }
           [[fallthrough]];
-        default: tell(got->ack(), of.acked);
+        default: tell_last(got->ack(), of.acked);
       }
     }
   };
@@ -279,6 +283,7 @@ TEST_CASE("every message is acknowledged exactly once or dead exactly once, what
     dead += of.dead;
     wrong += of.acked + of.dead != 1 || of.rejected > of.dead;
     wrong += of.attempts != of.highest_attempt;
+    wrong += of.last_attempt != 0 && of.last_attempt != of.attempts;  // nothing was delivered after that
     wrong += of.attempts != of.wishes + of.failures + of.acked + of.rejected;
     // Dead by its own failures, and by as many as there may be; or by a rejection.
     wrong += of.dead > of.rejected ? of.failures != most_attempts : of.failures >= most_attempts;

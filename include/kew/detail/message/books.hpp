@@ -1,7 +1,7 @@
 // What every message_queue that keeps its messages itself is made of: the ledger of its deliveries, the mutex that guards
 // it, and the places where its callers wait, for a message, for room, and for time.
 //
-// An Owner derives from books<Owner, Payload, Wait> and has
+// An Owner derives from books<Owner, Payload, Wait, Meter> and has
 //
 //   void timed_out(entry& outstanding) noexcept;    // with the mutex held: calls fail, bury or miss of the ledger
 //
@@ -35,13 +35,13 @@
 
 namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
 
-template <class Owner, class Payload, class Wait>
+template <class Owner, class Payload, class Wait, class Meter = no_meter>
 class books {
   static_assert(wait_policy<Wait>, "kew: the second parameter of a work_queue says how to wait: see wait.hpp");
   static_assert(Wait::parks, "kew: who waits for a message waits for time as well, so the policy must let it sleep");
 
  public:
-  using entry = ledger_entry<Payload>;
+  using entry = ledger_entry<Payload, Meter>;
 
   explicit books(const queue_options& options) noexcept
       : ledger_(options.capacity, options.max_attempts, options.visibility_timeout) {}
@@ -62,7 +62,7 @@ class books {
       books_.advance(here);
       return here;
     }
-    detail::ledger<Payload>& ledger() noexcept { return books_.ledger_; }
+    detail::ledger<Payload, Meter>& ledger() noexcept { return books_.ledger_; }
 
    private:
     books& books_;
@@ -126,7 +126,7 @@ class books {
   ~books() = default;
 
   /// For those that are inside a visit, or after the last one.
-  detail::ledger<Payload>& without_visits() noexcept { return ledger_; }
+  detail::ledger<Payload, Meter>& without_visits() noexcept { return ledger_; }
 
  private:
   friend class visit;
@@ -138,11 +138,13 @@ class books {
     condition changed{};
     /// Until when its timekeeper sleeps; never where there is none.
     time_point kept_until = never;
-    /// For those that poll without the mutex, so that they do not take its line from its holder.
+    bool is_worth_a_look = false;
+    /// The same for those that poll without the mutex, so that they do not take its line from its holder.
     alignas(cache_line) hint<bool> worth_a_look{};
   };
 
   void advance(time_point now) noexcept {
+    ledger_.meter().look_at_clock(now);
     if (ledger_.next_due() <= now) [[unlikely]]
       ledger_.advance(now, [this](entry& late) { static_cast<Owner*>(this)->timed_out(late); });
   }
@@ -167,7 +169,7 @@ class books {
     room_.changed.wake(room);
   }
   static std::size_t owed(place& where, std::size_t things, time_point due) noexcept {
-    if (things > 0 && !where.worth_a_look.get()) where.worth_a_look.set(true);
+    if (things > 0 && !where.is_worth_a_look) where.worth_a_look.set(where.is_worth_a_look = true);
     if (!where.changed.has_waiters()) [[likely]]
       return 0;
     // One more than there are things for becomes the timekeeper.
@@ -193,7 +195,7 @@ class books {
       if (kept != never && where.kept_until == kept) where.kept_until = never;
       auto outcome = look(here);
       if (status_of(outcome) != in_vain) return outcome;
-      where.worth_a_look.set(false);
+      where.worth_a_look.set(where.is_worth_a_look = false);
       ticket = where.changed.enter();
       if (watch.over()) {
         where.changed.leave();
@@ -208,7 +210,7 @@ class books {
   static constexpr std::size_t all_of_them = SIZE_MAX;
 
   mutex mutex_{};
-  detail::ledger<Payload> ledger_;
+  detail::ledger<Payload, Meter> ledger_;
   bool closed_[2] = {false, false};
   place items_[2]{};
   place room_{};

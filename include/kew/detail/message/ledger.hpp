@@ -32,6 +32,7 @@
 #include <kew/detail/machine/clock.hpp>
 #include <kew/detail/machine/min_max.hpp>
 #include <kew/detail/message/delivery_owner.hpp>
+#include <kew/detail/meter/queue_meter.hpp>
 #include <kew/queue_options.hpp>
 
 namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
@@ -46,7 +47,7 @@ inline time_point time_after(time_point start, std::chrono::nanoseconds span) no
 }
 
 /// The entry of a message. What is not private is the owner's to read.
-template <class Payload>
+template <class Payload, class Meter = no_meter>
 class ledger_entry {
  public:
   /// What the owner keeps of the message; there from add() until acknowledge().
@@ -65,7 +66,7 @@ class ledger_entry {
   delivery_ticket ticket() noexcept { return {reinterpret_cast<std::uintptr_t>(this), hand_over_}; }
 
  private:
-  template <class>
+  template <class, class>
   friend class ledger;
 
   enum class place : unsigned char { unused, ready, delayed, outstanding, late };
@@ -85,6 +86,7 @@ class ledger_entry {
   std::uint64_t hand_over_ = 0;           ///< The number of its last hand-over, of all lanes.
   std::unique_ptr<const std::string> reason_{};
   std::optional<Payload> payload_{};
+  [[no_unique_address]] typename Meter::stamp stamp_{};  ///< When it came in.
 };
 
 /// What the owner tells those that wait, when it has left its mutex.
@@ -93,10 +95,10 @@ struct ledger_news {
   std::size_t room = 0;           ///< How many left the live lane.
 };
 
-template <class Payload>
+template <class Payload, class Meter = no_meter>
 class ledger {
  public:
-  using entry = ledger_entry<Payload>;
+  using entry = ledger_entry<Payload, Meter>;
 
   explicit ledger(std::size_t capacity, unsigned max_attempts, std::chrono::nanoseconds timeout) noexcept
       : capacity_(capacity), timeout_(timeout), max_attempts_(max_attempts) {}
@@ -105,6 +107,7 @@ class ledger {
 
   // ---- In ------------------------------------------------------------------------------------------------------
 
+  std::size_t capacity() const noexcept { return capacity_; }
   /// Whether the live lane has room for one more. The dead one always has.
   bool has_room() const noexcept { return inside(lane::live) < capacity_; }
 
@@ -144,6 +147,7 @@ class ledger {
     made.failures_ = 0;
     ++sum(in).published;
     make_ready(made);
+    if (in == lane::live) made.stamp_ = meter_.entered(inside(in));
     return made;
   }
 
@@ -214,7 +218,7 @@ class ledger {
   void acknowledge(entry& outstanding) noexcept {
     queue_counts& here = take(outstanding);
     ++here.acked;
-    if (outstanding.lane_ == lane::live) ++news_.room;
+    if (outstanding.lane_ == lane::live) leave_live(outstanding);
     outstanding.payload_.reset();
     outstanding.reason_.reset();
     outstanding.place_ = entry::place::unused;
@@ -255,7 +259,7 @@ class ledger {
     outstanding.reason_ = std::move(reason);
     if (outstanding.lane_ == lane::live) {
       ++here.dead;
-      ++news_.room;
+      leave_live(outstanding);
       outstanding.lane_ = lane::dead;
       outstanding.attempts_ = 0;
       ++sum(lane::dead).published;
@@ -301,6 +305,9 @@ class ledger {
     const queue_counts& here = counts(of);
     return here.ready + here.delayed + here.outstanding + reserved_[index(of)];
   }
+
+  /// What times those in the live lane. Its owner shows it the clock before what ends their time.
+  Meter& meter() noexcept { return meter_; }
 
   /// What has happened since this was last asked.
   ledger_news take_news() noexcept { return std::exchange(news_, {}); }
@@ -369,6 +376,11 @@ class ledger {
     ++news_.ready[index(coming.lane_)];
   }
 
+  void leave_live(const entry& leaving) noexcept {
+    ++news_.room;
+    meter_.left(leaving.stamp_);
+  }
+
   /// Takes an entry out of the outstanding ones.
   queue_counts& take(entry& outstanding) noexcept {
     leave_timers(outstanding);
@@ -433,6 +445,7 @@ class ledger {
   queue_counts counts_[2]{};
   std::uint64_t reserved_[2] = {0, 0};
   ledger_news news_{};
+  [[no_unique_address]] Meter meter_{};
   std::uint64_t hand_overs_ = 0;
 
   entry* unused_ = nullptr;

@@ -79,8 +79,10 @@ class mutex {
 
   [[gnu::noinline]] void wait() noexcept {
     for (unsigned polls = 0; polls < tuning::mutex_polls; ++polls) {
-      cpu_relax();
-      if (word_.load(relaxed) == open && try_lock()) return;
+      if (word_.load(relaxed) != open)
+        cpu_relax();
+      else if (try_lock())
+        return;
     }
     // A thread that has slept does not know whether it was the only one: it leaves the mark for the others.
     while (word_.exchange(awaited, acquire) != open)  // Edge "mutex"

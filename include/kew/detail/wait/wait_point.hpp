@@ -4,7 +4,8 @@
 //
 //   sleepers   threads that the kernel puts to sleep. They are anonymous: only their number is known.
 //   entries    objects of type wait_entry in a list, each with a function through which it is told. For what waits
-//              at several places at once, or waits without a thread.
+//              at several places at once, or waits without a thread. Some of them only watch: they are told of a
+//              notification and leave it to the others.
 //
 // A sleeper counts itself (prepare_wait), looks once more for what it waits for, and sleeps (commit_wait) or goes away
 // (cancel_wait). A notifier turns one sleeper into one permit and wakes one thread, which takes the permit away. So the
@@ -23,8 +24,14 @@
 //        22 bits   20 bits    1 bit          1 bit    20 bits
 //
 // The generation counts grants, so that a notifier takes back the mark of no other. A notifier that stops for exactly
-// 2^22 grants and finds another one stopped when it goes on takes the other's mark back: that is what remains. And a
-// notifier that stops while it tells an entry holds the lock of the list: other users of the list wait for it.
+// 2^22 grants and finds another one stopped when it goes on takes the other's mark back: that is what remains.
+//
+// An entry is told outside the lock of the list, because its function may be anybody's code: a coroutine may go on in
+// it. Under the lock the notifier takes the entry out of the list and leaves a record of the call, which stands on its
+// own stack. An entry that goes away in the meantime finds the record and waits until the call is over; one that has
+// been made to go on by the call, and so may be destroyed before it is over, takes its name off the record (detach),
+// and the notifier does not touch it any more. A notifier that stops between the two keeps that one entry waiting, and
+// nothing else.
 //
 // Source     an event count (D. Reed and R. Kanodia, "Synchronization with Eventcounts and Sequencers", 1979) with
 //            the permits of a semaphore; the second look makes the store-buffering (Dekker) pattern safe.
@@ -41,27 +48,73 @@
 #include <kew/detail/machine/futex.hpp>
 #include <kew/detail/machine/min_max.hpp>
 #include <kew/detail/machine/sync.hpp>
+#include <kew/detail/wait/backoff.hpp>
 #include <kew/detail/wait/spin_lock.hpp>
 #include <kew/error.hpp>
 
 namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
 
+/// Whether an entry uses up the notification that it is told of.
+enum class attention : unsigned char {
+  takes,   ///< It does: one of the things that are notified of is for it.
+  watches  ///< It does not: another waiter is woken or told all the same.
+};
+
+/// The call of an entry's function that is under way, as it is seen by a thread.
+enum class call_under_way : unsigned char {
+  none,
+  here,      ///< Further up on this thread's stack.
+  elsewhere  ///< In another thread.
+};
+
 /// A waiter that is told of a notification. Lives as long as its wait, in the object that waits.
 class wait_entry {
  public:
-  /// `tell` is called at most once for each time the entry is added, by a notifier that holds the wait point's lock: it
-  /// must be short, and must not call the wait point. After that the entry is not in the list any more.
-  explicit wait_entry(void (*tell)(wait_entry&) noexcept) noexcept : tell_(tell) {}
+  using function = void (*)(wait_entry&) noexcept;
+
+  /// `tell` is called at most once for each time the entry is added, by a notifier that holds no lock, inside of its
+  /// push, pop or close. The entry is not in the list any more then, and the function may add it again.
+  explicit wait_entry(function tell, attention kind = attention::takes) noexcept : tell_(tell), kind_(kind) {}
   wait_entry(const wait_entry&) = delete;
   wait_entry& operator=(const wait_entry&) = delete;
 
  private:
+  friend class wait_entries;
   friend class wait_point;
 
-  void (*tell_)(wait_entry&) noexcept;
+  /// A notifier that comes to a prepared entry takes it out of the list and does not call its function.
+  enum class place : unsigned char { outside, prepared, listed };
+
+  function tell_;
   wait_entry* previous_ = nullptr;
   wait_entry* next_ = nullptr;
-  bool listed_ = false;
+  attention kind_;
+  place place_ = place::outside;
+};
+
+/// A list of entries, oldest first.
+class wait_entries {
+ public:
+  std::uint32_t size() const noexcept { return size_; }
+  wait_entry* oldest() const noexcept { return first_; }
+
+  void append(wait_entry& entry) noexcept {
+    entry.previous_ = last_;
+    entry.next_ = nullptr;
+    (last_ ? last_->next_ : first_) = &entry;
+    last_ = &entry;
+    ++size_;
+  }
+  void erase(wait_entry& entry) noexcept {
+    (entry.previous_ ? entry.previous_->next_ : first_) = entry.next_;
+    (entry.next_ ? entry.next_->previous_ : last_) = entry.previous_;
+    --size_;
+  }
+
+ private:
+  wait_entry* first_ = nullptr;
+  wait_entry* last_ = nullptr;
+  std::uint32_t size_ = 0;
 };
 
 class alignas(cache_line) wait_point {
@@ -125,29 +178,67 @@ class alignas(cache_line) wait_point {
   // ---- Entries -----------------------------------------------------------------------------------------------
 
   /// Puts an entry at the end of the list. As after prepare_wait, the caller settles and looks once more.
-  void add(wait_entry& entry) noexcept {
+  void add(wait_entry& entry) noexcept { list(entry, wait_entry::place::listed); }
+
+  /// The same for an entry that may be destroyed as soon as it was told: until commit() its function is not called.
+  void prepare(wait_entry& entry) noexcept { list(entry, wait_entry::place::prepared); }
+
+  /// From now on the function is called: the caller does not touch the entry any more. False: a notifier has come
+  /// meanwhile; it is as if the entry had been told.
+  bool commit(wait_entry& entry) noexcept {
     const spin_lock::guard locked(lock_);
-    entry.listed_ = true;
-    entry.previous_ = last_;
-    entry.next_ = nullptr;
-    (last_ ? last_->next_ : first_) = &entry;
-    last_ = &entry;
-    if (first_ == &entry) word_.fetch_or(listed, relaxed);  // relaxed: the fence in settle() orders it
+    if (entry.place_ == wait_entry::place::outside) return false;
+    entry.place_ = wait_entry::place::listed;
+    return true;
   }
 
   /// Takes an entry out of the list. False: it had been told, and if it does not take what it was told of, the caller
-  /// notifies another one. Afterwards no notifier touches the entry.
-  bool remove(wait_entry& entry) noexcept {
+  /// notifies another one. Afterwards no notifier touches the entry: where its function is being called by another
+  /// thread, this waits until the call is over.
+  [[gnu::noinline]] bool remove(wait_entry& entry) noexcept {
+    backoff wait;
+    for (;;) {
+      {
+        const spin_lock::guard locked(lock_);
+        if (entry.place_ != wait_entry::place::outside) {
+          unlink(entry);
+          return true;
+        }
+        call* const under_way = call_of(&entry);
+        if (under_way == nullptr) return false;
+        if (under_way->caller == thread_token()) {
+          let_go(*under_way);
+          return false;
+        }
+      }
+      wait.pause();
+    }
+  }
+
+  /// For an entry that goes on while its function may still be called by the thread that told it: that thread does not
+  /// touch it any more when the call returns. Where it is the calling thread itself, it does not touch the wait point
+  /// either. Says what there was to detach from.
+  [[gnu::noinline]] call_under_way detach(wait_entry& entry) noexcept {
     const spin_lock::guard locked(lock_);
-    if (!entry.listed_) return false;
-    unlink(entry);
-    return true;
+    call* const under_way = call_of(&entry);
+    if (under_way == nullptr) return call_under_way::none;
+    if (under_way->caller == thread_token()) {
+      let_go(*under_way);
+      return call_under_way::here;
+    }
+    under_way->entry = nullptr;
+    return call_under_way::elsewhere;
+  }
+
+  /// Tells this entry alone, as if it were the oldest; nothing where it has been told already.
+  void tell_one(wait_entry& entry) noexcept {
+    tell_next([&entry] { return entry.place_ == wait_entry::place::outside ? nullptr : &entry; });
   }
 
   // ---- Notifiers ---------------------------------------------------------------------------------------------
 
-  /// Wakes or tells up to `n` waiters, for as many things that they may be waiting for. No kernel call and no fence
-  /// where there is no waiter.
+  /// Wakes or tells up to `n` waiters, for as many things that they may be waiting for, and tells all that watch. No
+  /// kernel call and no fence where there is no waiter.
   void notify(std::size_t n = 1) noexcept {
     // Edge "look again": a waiter that is not seen here will see, at its second look, what was done before.
     fence_light(fence_);
@@ -186,15 +277,16 @@ class alignas(cache_line) wait_point {
   static constexpr std::uint64_t generation(std::uint64_t word) noexcept { return word / one_generation; }
 
   [[gnu::noinline]] void wake(std::uint64_t word, std::size_t n) noexcept {
+    if ((word & listed) != 0) tell(watching_, SIZE_MAX);
     bool sleepers_first = false;
     if (sleepers(word) > 0 && (word & listed) != 0) {
       // Both kinds wait: they take turns at being the first.
       sleepers_first = sleepers_first_.get();
       sleepers_first_.set(!sleepers_first);
     }
-    if (!sleepers_first) n -= tell(n);
+    if (!sleepers_first) n -= tell(taking_, n);
     n -= grant(n);
-    if (n > 0) tell(n);
+    if (n > 0) tell(taking_, n);
   }
 
   /// Wakes up to `n` sleepers, and finishes the call that another notifier may have left pending. Returns how many.
@@ -223,24 +315,81 @@ class alignas(cache_line) wait_point {
       if (word_.compare_exchange_weak(word, word & ~call_pending, relaxed, relaxed)) return;
   }
 
-  /// Tells up to `n` entries, oldest first. Returns how many.
-  std::size_t tell(std::size_t n) noexcept {
-    std::size_t told = 0;
-    if (n == 0 || (word_.load(relaxed) & listed) == 0) return told;
+  // ---- Telling entries ---------------------------------------------------------------------------------------
+
+  /// A call of an entry's function, on the stack of the thread that makes it.
+  struct call {
+    wait_entry* entry = nullptr;  ///< Null: it has gone on, and may not be there any more.
+    std::uintptr_t caller = 0;
+    call* next = nullptr;
+    bool let_go = false;  ///< Of the caller's own thread: the wait point may not be there any more either.
+  };
+
+  void list(wait_entry& entry, wait_entry::place as) noexcept {
     const spin_lock::guard locked(lock_);
-    for (; told < n && first_ != nullptr; ++told) {
-      wait_entry& entry = *first_;
-      unlink(entry);
-      entry.tell_(entry);
+    list_of(entry).append(entry);
+    entry.place_ = as;
+    word_.fetch_or(listed, relaxed);  // relaxed: the fence in settle() orders it
+  }
+  void unlink(wait_entry& entry) noexcept {
+    list_of(entry).erase(entry);
+    entry.place_ = wait_entry::place::outside;
+    // relaxed: only spares notifiers the lock
+    if (taking_.size() + watching_.size() == 0) word_.fetch_and(~listed, relaxed);
+  }
+  wait_entries& list_of(const wait_entry& entry) noexcept {
+    return entry.kind_ == attention::takes ? taking_ : watching_;
+  }
+
+  /// Tells up to `n` entries of a list, oldest first. Returns how many.
+  std::size_t tell(wait_entries& list, std::size_t n) noexcept {
+    if (n == 0 || (word_.load(relaxed) & listed) == 0) return 0;
+    {
+      // No more than there are now: an entry that was told in vain may come back at once.
+      const spin_lock::guard locked(lock_);
+      n = min<std::size_t>(n, list.size());
     }
+    std::size_t told = 0;
+    while (told < n && tell_next([&list] { return list.oldest(); })) ++told;
     return told;
   }
 
-  void unlink(wait_entry& entry) noexcept {
-    (entry.previous_ ? entry.previous_->next_ : first_) = entry.next_;
-    (entry.next_ ? entry.next_->previous_ : last_) = entry.previous_;
-    entry.listed_ = false;
-    if (first_ == nullptr) word_.fetch_and(~listed, relaxed);  // relaxed: only spares notifiers the lock
+  /// Tells the entry that `choose` says under the lock. False: it says none.
+  template <class Choose>
+  bool tell_next(Choose choose) noexcept {
+    call mine;
+    {
+      const spin_lock::guard locked(lock_);
+      wait_entry* const entry = choose();
+      if (entry == nullptr) return false;
+      const bool committed = entry->place_ == wait_entry::place::listed;
+      unlink(*entry);
+      if (!committed) return true;
+      mine.entry = entry;
+      mine.caller = thread_token();
+      mine.next = calls_;
+      calls_ = &mine;
+    }
+    mine.entry->tell_(*mine.entry);
+    if (mine.let_go) return true;
+    const spin_lock::guard locked(lock_);
+    unlink(mine);
+    return true;
+  }
+
+  call* call_of(const wait_entry* entry) const noexcept {
+    call* each = calls_;
+    while (each != nullptr && each->entry != entry) each = each->next;
+    return each;
+  }
+  void let_go(call& under_way) noexcept {
+    unlink(under_way);
+    under_way.let_go = true;
+  }
+  void unlink(call& over) noexcept {
+    call** at = &calls_;
+    while (*at != &over) at = &(*at)->next;
+    *at = over.next;
   }
 
   atomic<std::uint64_t> word_{0};
@@ -248,10 +397,12 @@ class alignas(cache_line) wait_point {
   futex_word wake_ups_{0};
   asymmetric_fence fence_{};
   hint<bool> sleepers_first_{};
-  /// Guards the list. Taken only where there is, or was, an entry.
+  /// Guards the lists and the calls. Taken only where there is, or was, an entry.
   spin_lock lock_{};
-  wait_entry* first_ = nullptr;
-  wait_entry* last_ = nullptr;
+  wait_entries taking_{};
+  wait_entries watching_{};
+  /// Those that are under way.
+  call* calls_ = nullptr;
 };
 
 /// One thread's wait at a wait point, which it may prepare and cancel several times. However that ends, by an exception
