@@ -118,6 +118,9 @@ class durable_core final : public books<durable_core<T, Wait>, durable_message<T
  public:
   using typename base::entry;
 
+  /// Each publish waits for the disk, so none has to be quick.
+  static constexpr bool has_inbox = false;
+
   explicit durable_core(const std::string& folder, const durable_options& how)
       : base(limits_of(how)), max_attempts_(how.max_attempts), on_recovery_(how.on_recovery) {
     log_.emplace(journal::options{.folder = folder,
