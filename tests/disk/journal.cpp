@@ -523,6 +523,43 @@ TEST_CASE("a bit that has changed where everything was on disk is damage: refuse
   CHECK(refused > 500);
 }
 
+TEST_CASE("bytes of another place, another segment or another log are no records", "[journal]") {
+  using namespace kew::detail;
+  const known_log known(run_seed());
+  const std::uint64_t end = std::prev(known.states.end())->first;
+  const std::vector<std::string>& all = std::prev(known.states.end())->second;
+  // What a file that was used before could hold behind the end: a whole record, made for the place, the segment and the
+  // log that `made_for` and `at` say.
+  const auto opens_as_before = [&](const segment_header& made_for, std::uint64_t at) {
+    simulated_disk stale = known.written.after_kill();
+    disk = &stale;
+    const std::string payload = "stale";
+    record_head head;
+    head.body_crc = crc32c().add(payload).value();
+    head.size = static_cast<std::uint32_t>(payload.size());
+    head.kind = record_kind::message;
+    head.id = 1'000'000;
+    std::string& bytes = stale.bytes(only_segment);
+    write_head(bytes.data() + end, head, identity_of_records(made_for), at);
+    bytes.replace(static_cast<std::size_t>(end) + sizeof(head), payload.size(), payload);
+    stale.store(only_segment);
+    journal log(small_log());
+    return payloads(log) == all;
+  };
+  simulated_disk whole = known.written.after_kill();
+  disk = &whole;
+  segment_header right;
+  REQUIRE(decode_header(std::string_view(whole.bytes(only_segment)).substr(0, header_size), right) == nullptr);
+  CHECK_FALSE(opens_as_before(right, end));  // so the others are refused for what they say, and for nothing else
+  CHECK(opens_as_before(right, end - 8));
+  segment_header other = right;
+  ++other.number;
+  CHECK(opens_as_before(other, end));
+  other = right;
+  other.identity ^= 1;
+  CHECK(opens_as_before(other, end));
+}
+
 TEST_CASE("a segment that is missing, renamed, of another queue or with a damaged header is refused, or left out",
           "[journal]") {
   simulated_disk whole;
