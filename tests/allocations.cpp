@@ -1,17 +1,24 @@
 // Counts every call of operator new in this program: rings allocate when they are constructed and never again,
 // rings of fixed capacity not even then, and an allocation that fails leaves nothing behind.
+#include <array>
 #include <chrono>
 #include <coroutine>
 #include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <memory>
 #include <new>
+#include <span>
+#include <stdexcept>
 #include <stop_token>
+#include <string>
 #include <tuple>
 #include <vector>
 
 #include <kew/async.hpp>
 #include <kew/kew.hpp>
+#include <kew/pop_event.hpp>
+#include <kew/select.hpp>
 
 #include "support/catch.hpp"
 #include "support/coroutines.hpp"
@@ -249,6 +256,48 @@ TEST_CASE("a wait of a coroutine uses no heap, however it ends", "[allocations]"
         }) == 0);
 }
 
+TEST_CASE("a select uses no heap, waiting or not", "[allocations]") {
+  using namespace std::chrono_literals;
+  kew::blocking_queue<int> ready(4);
+  kew::blocking_queue<int, kew::mpmc_ring<int>, kew::park_wait> parked(4);
+  std::array<kew::blocking_queue<int, kew::spsc_ring<int, 4>>, 40> many;
+  std::stop_source source;
+  const auto nothing = [](auto&&...) {};
+  bool well = true;
+  const std::size_t count = allocations_in([&] {
+    const auto all = [&](auto select) {
+      return select(kew::on_pop(ready, nothing), kew::on_pop(parked, nothing), kew::on_pop(std::span(many), nothing));
+    };
+    well &= static_cast<bool>(ready.push(1));
+    well &= all([](auto&&... cases) { return kew::select(cases...); }).has_value();
+    well &= all([](auto&&... cases) { return kew::try_select_for(1ms, cases...); }).status() == status::empty;
+    well &= kew::try_select_for(1ms, kew::on_pop(parked, nothing)).status() == status::empty;
+    well &= kew::select(kew::on_pop(parked, nothing), kew::on_push(ready, 1, nothing)).has_value();
+  });
+  CHECK(well);
+  CHECK(count == 0);
+  // A std::stop_callback uses none either, while it is registered.
+  const std::stop_token token = source.get_token();
+  CHECK(allocations_in([&] {
+          well &= kew::try_select_for(1ms, token, kew::on_pop(parked, nothing)).status() == status::empty;
+        }) == 0);
+  CHECK(well);
+}
+
+TEST_CASE("a pop_event uses no heap", "[allocations]") {
+  kew::blocking_queue<int, kew::mpmc_ring<int, 4>> source;
+  bool well = true;
+  CHECK(allocations_in([&] {
+          kew::pop_event event(source);
+          for (int i = 0; i < 10; ++i) {
+            well &= static_cast<bool>(source.push(1));
+            event.clear();
+            well &= source.try_pop().has_value();
+          }
+        }) == 0);
+  CHECK(well);
+}
+
 TEST_CASE("an allocation that fails leaves no half-built queue or channel behind", "[allocations]") {
   fail_every_allocation([] { kew::spsc_ring<int> ring(7); });
   fail_every_allocation([] { kew::mpmc_ring<over_aligned> ring(7); });
@@ -257,6 +306,93 @@ TEST_CASE("an allocation that fails leaves no half-built queue or channel behind
   fail_every_allocation([] { auto ends = kew::make_spsc_channel<int>(7); });
   fail_every_allocation([] { auto ends = kew::make_mpsc_channel<int>(7); });
   fail_every_allocation([] { auto ends = kew::make_spmc_channel<int>(7); });
+}
+
+TEST_CASE("an allocation that fails in a work_queue loses nothing and gives no verdict", "[allocations]") {
+  fail_every_allocation([] {
+    kew::work_queue<int> queue;
+    // So many that the queue has to grow, and each publish that throws has published nothing.
+    constexpr int messages = 200;
+    for (int i = 0; i < messages; ++i) {
+      try {
+        if (!queue.publish(i)) throw std::logic_error("it is open");
+      } catch (const std::bad_alloc&) {
+        fail_at = 0;
+        if (queue.counts().published != static_cast<std::uint64_t>(i)) throw std::logic_error("it was not published");
+        throw;
+      }
+    }
+    for (int i = 0; i < messages; ++i) {
+      auto got = queue.receive();
+      try {
+        got->reject("a reason longer than any small-string buffer");
+      } catch (const std::bad_alloc&) {
+        fail_at = 0;
+        if (queue.counts().outstanding != 1 || !got->ack()) throw std::logic_error("the verdict was not given");
+        throw;
+      }
+    }
+    kew::message_queue<int>& dead = queue.dead_letters();
+    for (int i = 0; i < messages; ++i) {
+      try {
+        if (*dead.receive().value() != i) throw std::logic_error("they are in order");
+      } catch (const std::bad_alloc&) {
+        fail_at = 0;
+        if (dead.counts().ready != messages || *dead.receive().value() != i)
+          throw std::logic_error("it stays in front");
+        throw;
+      }
+    }
+  });
+}
+
+TEST_CASE("a work_queue that has grown allocates for nothing but the reasons of dead letters", "[allocations]") {
+  using namespace std::chrono_literals;
+  kew::work_queue<int> queue({.capacity = 16, .max_attempts = 1000});
+  bool well = true;
+  const auto round = [&] {
+    for (int i = 0; i < 16; ++i) well &= static_cast<bool>(queue.publish(i));
+    for (int i = 0; i < 16; ++i) well &= queue.receive()->requeue();
+    for (int i = 0; i < 16; ++i) well &= queue.receive()->requeue(1ns);
+    for (int i = 0; i < 16; ++i) static_cast<void>(queue.receive());  // each a failure
+    for (int i = 0; i < 16; ++i) {
+      auto got = queue.receive();
+      well &= got->extend(1h) && got->ack();
+    }
+  };
+  round();
+  CHECK(allocations_in(round) == 0);
+  CHECK(well);
+}
+
+TEST_CASE("an allocation that fails in a broker leaves its names as they were", "[allocations]") {
+  const std::string queue = "a queue whose name is longer than any small-string buffer";
+  const std::string exchange = "an exchange whose name is longer than any small-string buffer";
+  // One step after the other until one throws: then that one has not happened, and happens when it is tried again.
+  fail_every_allocation([&] {
+    kew::broker broker;
+    const auto step = [](auto take) {
+      try {
+        take();
+      } catch (const std::bad_alloc&) {
+        fail_at = 0;
+        take();
+        throw;
+      }
+    };
+    const auto expect = [](bool right) {
+      if (!right) throw std::logic_error("not as it was");
+    };
+    step([&] { broker.declare<int>(queue); });
+    step([&] { broker.declare_exchange(exchange, kew::exchange::topic); });
+    step([&] { broker.bind(exchange, "a.pattern.that.is.longer.than.any.small-string.buffer.#", queue); });
+    step([&] { broker.bind(exchange, "#", queue); });
+    step([&] { expect(static_cast<bool>(broker.publish(queue, 1))); });
+    step([&] { expect(broker.publish_to(exchange, "any.key", 2).value() == 1); });
+    step([&] { expect(broker.metrics()[queue].pushed == 2); });
+    step([&] { expect(!to_prometheus(broker.metrics()).empty()); });
+    step([&] { broker.on_error([queue](const kew::handler_error&) {}); });
+  });
 }
 
 }  // namespace kew_test

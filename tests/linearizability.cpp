@@ -29,6 +29,7 @@
 #include <kew/detail/machine/sync.hpp>
 #include <kew/mpmc_ring.hpp>
 #include <kew/mpsc_ring.hpp>
+#include <kew/select.hpp>
 #include <kew/spmc_ring.hpp>
 #include <kew/spsc_ring.hpp>
 
@@ -373,6 +374,64 @@ void judge_whole(const char* name, std::size_t producers, std::size_t consumers)
   });
 }
 
+/// A queue whose consumers select between it and another one, to which nothing ever comes, so that a select that takes
+/// nothing says of both that they were empty, or closed.
+template <class Ring, class Wait>
+class by_select {
+ public:
+  explicit by_select(std::size_t capacity) : queue_(capacity), other_(1) {}
+
+  std::size_t capacity() const noexcept { return queue_.capacity(); }
+  template <class It>
+  std::size_t try_push_n(It first, std::size_t n) {
+    return queue_.try_push_n(first, n);
+  }
+  status push(value what) {
+    return select_push([&](auto&&... cases) { return kew::select(cases...); }, what);
+  }
+  status try_push(value what) {
+    return select_push([&](auto&&... cases) { return kew::try_select(cases...); }, what);
+  }
+  template <class A>
+  status try_emplace(A what) {
+    return queue_.try_emplace(what);
+  }
+
+  kew::result<value> try_pop() {
+    return select_pop([](auto&&... cases) { return kew::try_select(cases...); });
+  }
+  kew::result<value> try_pop_for(std::chrono::microseconds limit) {
+    return select_pop([&](auto&&... cases) { return kew::try_select_for(limit, cases...); });
+  }
+  status try_pop(value& out) {
+    const auto popped = select_pop([](auto&&... cases) { return kew::try_select_in_order(cases...); });
+    if (popped) out = *popped;
+    return popped.status();
+  }
+  template <class Out>
+  std::size_t try_pop_n(Out out, std::size_t n) {
+    return queue_.try_pop_n(out, n);
+  }
+
+ private:
+  template <class Select>
+  kew::result<value> select_pop(Select select) {
+    value taken = 0;
+    const auto answer = select(kew::on_pop(other_, [](value) {}), kew::on_pop(queue_, [&](value got) { taken = got; }));
+    if (!answer) return answer.status();
+    return taken;
+  }
+  template <class Select>
+  status select_push(Select select, value what) {
+    const auto answer = select(kew::on_pop(other_, [](value) {}), kew::on_push(queue_, what, [] {}));
+    if (answer) return status::success;
+    return answer.status() == status::empty ? status::full : answer.status();
+  }
+
+  kew::blocking_queue<value, Ring, Wait> queue_;
+  kew::blocking_queue<value> other_;
+};
+
 template <class Ring>
 void judge_channel(const char* name, std::size_t producers, std::size_t consumers) {
   judge_histories(name, producers, consumers, [](std::size_t capacity, auto&& judge) {
@@ -404,6 +463,12 @@ TEST_CASE("blocking_queue is linearizable over every ring", "[linearizability]")
   judge_whole<kew::blocking_queue<value, mpmc>>("blocking_queue over mpmc_ring", 2, 2);
   judge_whole<kew::blocking_queue<value, mpmc, kew::park_wait>>("blocking_queue over mpmc_ring, park_wait", 2, 2);
   judge_whole<kew::blocking_queue<value, mpmc, kew::yield_wait>>("blocking_queue over mpmc_ring, yield_wait", 2, 2);
+}
+
+TEST_CASE("a queue with selects among its users is linearizable", "[linearizability]") {
+  judge_whole<by_select<mpmc, kew::park_wait>>("select over mpmc_ring, park_wait", 2, 2);
+  judge_whole<by_select<mpmc, kew::adaptive_wait>>("select over mpmc_ring", 2, 2);
+  judge_whole<by_select<spsc, kew::park_wait>>("select over spsc_ring, park_wait", 1, 1);
 }
 
 TEST_CASE("a channel is linearizable over every ring", "[linearizability]") {

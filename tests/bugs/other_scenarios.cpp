@@ -11,5 +11,6 @@ namespace scenarios {
 [[gnu::weak]] std::vector<scenario> of_blocking_queue() { return {}; }
 [[gnu::weak]] std::vector<scenario> of_channel() { return {}; }
 [[gnu::weak]] std::vector<scenario> of_async() { return {}; }
+[[gnu::weak]] std::vector<scenario> of_work_queue() { return {}; }
 
 }  // namespace scenarios

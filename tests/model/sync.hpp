@@ -159,6 +159,9 @@ class hint<bool> {
   void set(bool) noexcept {}
 };
 
+inline std::uint32_t random_below(std::uint32_t bound) noexcept { return ::explorer::choose(bound); }
+inline std::uint32_t even_below(std::uint32_t bound) noexcept { return ::explorer::choose(bound); }
+
 inline std::uintptr_t thread_token() noexcept { return static_cast<std::uintptr_t>(::explorer::this_thread()) + 1; }
 
 /// One for each thread and execution.
@@ -227,5 +230,29 @@ inline int futex_wait_call(futex_word& word, std::uint32_t expected, const times
 inline void futex_wake(futex_word& word, int count, ::explorer::site where = ::explorer::site::current()) noexcept {
   ::explorer::engine::futex_wake(word.at(), count, where);
 }
+
+/// What poll() waits for. The kernel orders what comes before set() before what comes after a poll that sees it.
+class kernel_event {
+ public:
+  using handle = kernel_event*;
+
+  handle native() const noexcept { return const_cast<kernel_event*>(this); }
+  void set() noexcept {
+    if (word_.exchange(1, acq_rel) != 0) ::explorer::fail("an event is written to that is readable already");
+    ::explorer::engine::futex_wake(word_.at(), 1000, ::explorer::site::current());
+  }
+  void reset() noexcept {
+    if (word_.exchange(0, acq_rel) != 1) ::explorer::fail("an event is read although nothing was written");
+  }
+
+  bool readable() const noexcept { return word_.load(acquire) != 0; }
+  void poll() noexcept {
+    while (!readable())
+      ::explorer::engine::futex_wait(word_.at(), 0, ::explorer::engine::no_deadline, ::explorer::site::current());
+  }
+
+ private:
+  atomic<std::uint32_t> word_{0};
+};
 
 }}}  // namespace kew::KEW_NAMESPACE::detail

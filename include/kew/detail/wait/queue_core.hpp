@@ -34,6 +34,8 @@ class queue_core {
   static constexpr bool is_value = sizeof...(A) == 1 && (std::is_same_v<std::remove_cvref_t<A>, T> && ...);
 
  public:
+  using value_type = T;
+  using wait_type = Wait;
   /// Whether those that wait at room() and items() are ever woken or told.
   static constexpr bool wakes = Wait::parks;
 
