@@ -121,12 +121,9 @@ struct slow_value {
 template <class End, class F>
 concept consuming = requires(End& end, F f) { end.try_consume(f); };
 
-template <class End>
-concept waiting = requires(End& end) { end.try_pop_for(std::chrono::microseconds(5)); } ||
-                  requires(End& end) { end.try_push_for(value{}, std::chrono::microseconds(5)); };
 /// A coroutine can wait there.
 template <class End>
-concept awaitable = waiting<End> && kew::detail::core_of<End>::wakes;
+concept awaitable = (kew::detail::pop_source<End> || kew::detail::push_sink<End>) && kew::detail::core_of<End>::wakes;
 
 /// Lets a coroutine wait for a moment in this thread; nothing where it has given up. `await(token, schedule)` is what it
 /// awaits.
