@@ -60,6 +60,7 @@ namespace kew { inline namespace KEW_NAMESPACE {
 
 namespace detail {
 
+/// What async_pop answers, for any kind of stop and of schedule.
 template <class Source, class Stop, class Schedule>
 auto make_async_pop(Source& source, Stop stop, Schedule schedule) {
   static_assert(pop_source<Source>, "kew: async_pop is for a blocking_queue or a consumer");
@@ -68,6 +69,7 @@ auto make_async_pop(Source& source, Stop stop, Schedule schedule) {
   return awaiter<operation, Stop, Schedule>(operation(core_access::of(source)), std::move(stop), std::move(schedule));
 }
 
+/// What async_push answers.
 template <class Sink, class U, class Stop, class Schedule>
 auto make_async_push(Sink& sink, U&& value, Stop stop, Schedule schedule) {
   static_assert(push_sink<Sink>, "kew: async_push is for a blocking_queue or a producer");
