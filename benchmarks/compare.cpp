@@ -1,6 +1,6 @@
 // The comparison: all contenders interleaved, round by round, in one process. Writes OUT.json, Google Benchmark's format
-// with an entry for each round, and OUT.md, which has the medians, how sure they are, and the targets that kew sets
-// itself.
+// with an entry for each round, and OUT.md, which has the medians and how sure they are; with --targets also the targets
+// that kew sets itself.
 #include <cmath>
 #include <fstream>
 #include <iomanip>
@@ -35,8 +35,9 @@ std::vector<part> plan() {
              R"(throughput/spsc/1p1c/(8B/capacity:(1024|65536)/batch:1|64B/capacity:1024/batch:1|8B/capacity:1024/batch:256))"
              R"(|throughput/mpmc/2p2c/8B/capacity:1024/batch:64|throughput/.*/8B/capacity:1024/batch:1)"),
          main_rounds});
-  parts.push_back({std::regex("uncontended/.*|ping_pong/.*|wake_up"), main_rounds});
-  parts.push_back({std::regex(session.long_form ? "latency/.*" : "latency/(spsc|mpmc_waiting)/.*"), rounds(5, 15)});
+  parts.push_back({std::regex("uncontended/.*|ping_pong/.*|wake_up|calls/.*"), main_rounds});
+  parts.push_back(
+      {std::regex(session.long_form ? R"(latency/.*/(load:.*|rate:\d+M))" : R"(latency/.*/rate:\d+M)"), rounds(7, 15)});
   parts.push_back({std::regex("length/.*"), rounds(3, 9)});
   parts.push_back({std::regex("fairness/.*"), rounds(3, 5)});
   return parts;
@@ -343,7 +344,7 @@ std::vector<target> targets(const judge& of) {
 
 // ---- Telling -------------------------------------------------------------------------------------
 
-void write_summary(std::ostream& out, const standings& all, const judge& of, const refusals_by_name& refusals) {
+void write_targets(std::ostream& out, const judge& of) {
   out << "\n## Targets\n\n| what | target | figure | holds |\n|---|---|---|---|\n";
   for (const target& one : targets(of)) {
     out << "| " << one.what << " | ";
@@ -355,26 +356,36 @@ void write_summary(std::ostream& out, const standings& all, const judge& of, con
     const bool holds = one.figure && (one.sign == '>' ? *one.figure >= one.bound : *one.figure <= one.bound);
     out << (one.figure && one.bound > 0 ? holds ? "yes" : "**no**" : "–") << " |\n";
   }
+}
 
-  out << "\n## Row by row\n\nRatios are medians of the ratios within a round; in rows of times less is better. Of each "
-         "library its best contender "
-         "stands here. A row whose first was ahead of the second in less than "
-      << judge::sure * 100 << " % of the rounds is unstable: its order means nothing.\n\n"
-      << "| row | first | second | order | best peer | kew / best peer |\n|---|---|---|---|---|---|\n";
+/// The row's order means nothing where its first two take turns at being the first.
+bool is_stable(const judge& of, const std::string& row) {
+  const auto order = of.libraries(row);
+  return order.size() < 2 || of.certainty(row, order[0], order[1]) >= judge::sure;
+}
+
+void write_summary(std::ostream& out, const standings& all, const judge& of, const refusals_by_name& refusals) {
+  out << "\n## kew and the best of the others\n\nMedians; ratios are medians of the ratios within a round. In rows of "
+         "times less is better, and p50 is the figure where a row has several; of `calls`, p99.99. A ratio in bold is "
+         "one that kew loses. A row whose first was ahead of the second in less than "
+      << judge::sure * 100 << " % of the rounds is marked ~: its order means nothing.\n\n"
+      << "| row | kew | | best peer | | kew / peer |\n|---|---|---|---|---|---|\n";
   int rows = 0, unstable = 0;
   for (const auto& [row, contenders] : all) {
-    const auto order = of.libraries(row);
-    if (row.starts_with("length") || order.size() < 2) continue;
-    const double certainty = of.certainty(row, order[0], order[1]);
     const auto own = of.best(row, true), peer = of.best(row, false);
-    ++rows;
-    unstable += certainty < judge::sure;
-    out << "| " << row << " | " << order[0] << " | " << order[1] << " | "
-        << (certainty < judge::sure ? "**unstable**" : "stable") << " | " << peer.value_or("–") << " | ";
-    if (const auto by = own && peer ? of.against(row, *own, row, *peer) : std::nullopt)
-      out << number(*by);
-    else
-      out << "–";
+    if (row.starts_with("length") || !own) continue;
+    const auto figure = [&](const std::string& name) { return figure_words(row, contenders.at(name).middle()); };
+    out << "| " << row << " | " << *own << " | " << figure(*own) << " | ";
+    if (const auto by = peer ? of.against(row, *own, row, *peer) : std::nullopt) {
+      const bool loses = higher_is_better(row) ? *by < 1 : *by > 1;
+      const bool stable = is_stable(of, row);
+      ++rows;
+      unstable += !stable;
+      out << *peer << " | " << figure(*peer) << " | " << (loses ? "**" : "") << number(*by) << (loses ? "**" : "")
+          << (stable ? "" : " ~");
+    } else {
+      out << "none | – | –";
+    }
     out << " |\n";
   }
   out << "\n" << unstable << " of " << rows << " rows are unstable.\n";
@@ -406,6 +417,18 @@ void write_details(std::ostream& out, const standings& all, const judge& of) {
         const double rate = figures.counter("rate");
         out << "| " << row << " | " << contender << " | " << (rate > 0 ? per_second(rate) : "–");
         for (const char* at : {"p50", "p99", "p99.9", "max"}) out << " | " << time_words(figures.counter(at));
+        out << " |\n";
+      }
+  out << "\n## A single call in a stream\n\n| row | contender | push p50 | p99.99 | longest | pop p50 | p99.99 | "
+         "longest "
+         "|\n|---|---|---|---|---|---|---|---|\n";
+  for (const auto& [row, contenders] : all)
+    for (const auto& [contender, figures] : contenders)
+      if (row.starts_with("calls")) {
+        out << "| " << row << " | " << contender;
+        for (const char* side : {"push", "pop"})
+          for (const char* at : {" p50", " p99.99", " longest"})
+            out << " | " << time_words(figures.counter(std::string(side) + at));
         out << " |\n";
       }
   out << "\n## Length of the queue\n\nLittle's law: throughput × mean time in queue / mean length, each measured by "
@@ -471,6 +494,8 @@ int compare() {
   const judge of(collected.all, collected.refusals);
   write_summary(markdown, collected.all, of, collected.refusals);
   write_summary(std::cout, collected.all, of, collected.refusals);
+  if (session.targets)
+    for (std::ostream* out : {static_cast<std::ostream*>(&markdown), &std::cout}) write_targets(*out, of);
   write_details(markdown, collected.all, of);
   std::cout << "\nall figures: " << session.out << ".md, " << session.out << ".json\n";
   return any_fault ? 1 : 0;

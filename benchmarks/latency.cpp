@@ -1,5 +1,5 @@
 // How long a message takes: from the moment it was due, at a fixed rate of sending; there and back; and to a thread that
-// sleeps. All between two threads, with 64-bit messages.
+// sleeps. And how long a single call takes. All between two threads, with 64-bit messages.
 #include "peers/families.hpp"
 #include "session.hpp"
 
@@ -75,11 +75,10 @@ open_loop_result open_loop(nanoseconds time, double period) {
   return result;
 }
 
-/// `load`: the share of the contender's own highest rate, measured just before; 0 for session.rate.
+/// `load`: the share of the contender's own highest rate, measured just before; 0 for `rate`.
 template <class Port>
-void measure_open_loop(benchmark::State& state, double load) {
+void measure_open_loop(benchmark::State& state, double load, double rate) {
   for ([[maybe_unused]] auto _ : state) {
-    double rate = session.rate;
     if (load > 0) {
       const auto highest = open_loop<Port>(session.round, 0);
       if (!highest.complaint.empty()) return refuse(state, highest.complaint);
@@ -95,6 +94,66 @@ void measure_open_loop(benchmark::State& state, double load) {
     }
     state.counters["rate"] = result.rate;
     report(state, result.latencies);
+  }
+}
+
+// ---- A single call ----------------------------------------------------------------------------------
+
+/// Calls of one side, each between two looks at the clock.
+struct call_times {
+  std::vector<std::uint32_t> all;
+
+  template <class Call>
+  auto time(const Call& call) {
+    const std::uint64_t begin = ticks(clock::now());
+    auto answer = call();
+    const std::uint32_t time = elapsed_since(begin);
+    if (all.size() < all.capacity()) all.push_back(time);
+    return answer;
+  }
+  void report(benchmark::State& state, const std::string& name) {
+    if (all.empty()) return;
+    std::ranges::sort(all);
+    state.counters[name + " p50"] = all[all.size() / 2];
+    state.counters[name + " p99.99"] = all[all.size() - 1 - all.size() / 10000];
+    state.counters[name + " longest"] = all.back();
+  }
+};
+
+/// Of try_push and try_pop in a stream, whatever they answer. The figure of the row is the higher of the two p99.99.
+template <class Port>
+void measure_calls(benchmark::State& state) {
+  constexpr std::size_t most_calls = 2'000'000;
+  for ([[maybe_unused]] auto _ : state) {
+    const auto port = std::make_unique<Port>(capacity, one_to_one);
+    call_times pushes, pops;
+    pushes.all.reserve(most_calls);
+    pops.all.reserve(most_calls);
+    const auto produce = [&](auto& to, int, const std::atomic<bool>& stop) {
+      tally sent;
+      for (word next = 1; !stop.load(std::memory_order_relaxed); ++next) {
+        poll([&] { return pushes.time([&] { return to.try_push(next); }); });
+        sent += {1, next};
+      }
+      return sent;
+    };
+    const auto consume = [&](auto& from, int, const std::atomic<bool>& ended) {
+      tally received;
+      for (word item = 0;; received += {1, item}) {
+        bool found = false, last_try = false;
+        poll([&] {
+          found = pops.time([&] { return from.try_pop(item); });
+          return found || std::exchange(last_try, ended.load(std::memory_order_acquire));
+        });
+        if (!found) return received;
+      }
+    };
+    const account result = run(*port, one_to_one, session.round * 3, produce, consume);
+    if (const std::string wrong = result.complaint(); !wrong.empty()) return refuse(state, wrong);
+    pushes.report(state, "push");
+    pops.report(state, "pop");
+    state.SetIterationTime(std::max<double>(state.counters["push p99.99"].value, state.counters["pop p99.99"].value) *
+                           1e-9);
   }
 }
 
@@ -178,15 +237,31 @@ template <class List>
 void add_family(const std::string& family, List list) {
   for (const auto& [load, name] : {std::pair{0.01, "1%"}, std::pair{0.5, "50%"}, std::pair{0.9, "90%"}})
     add_row("latency/" + family + "/load:" + name, 4, list,
-            [share = load]<class Port>(benchmark::State& state) { measure_open_loop<Port>(state, share); });
-  add_row("latency/" + family + "/rate:fixed", 3, list, []<class Port>(benchmark::State& state) {
-    if (session.rate == 0) session.rate = 1e6;
-    measure_open_loop<Port>(state, 0);
+            [share = load]<class Port>(benchmark::State& state) { measure_open_loop<Port>(state, share, 0); });
+  for (const int millions : {1, 2, 5, 10, 20})
+    add_row("latency/" + family + "/rate:" + std::to_string(millions) + "M", 3, list,
+            [millions]<class Port>(benchmark::State& state) { measure_open_loop<Port>(state, 0, millions * 1e6); });
+  add_row("latency/" + family + "/rate:option", 3, list, []<class Port>(benchmark::State& state) {
+    if (session.rate == 0) return refuse(state, "--rate=MESSAGES_A_SECOND is not given", false);
+    measure_open_loop<Port>(state, 0, session.rate);
   });
   add_row("ping_pong/" + family, 1, list, []<class Port>(benchmark::State& state) { measure_ping_pong<Port>(state); });
 }
 
+template <class List>
+void add_calls(const std::string& family, List list) {
+  for_each(list, one_to_one, [&]<class Port>() {
+    if constexpr (requires(Port& port, word& item) {
+                    { producer_of(port).try_push(item) } -> std::same_as<bool>;
+                    { consumer_of(port).try_pop(item) } -> std::same_as<bool>;
+                  })
+      entries().push_back({"calls/" + family, Port::name, measure_calls<Port>, 3});
+  });
+}
+
 const bool added = [] {
+  add_calls("spsc", spsc<word>{});
+  add_calls("mpmc", mpmc<word>{});
   add_family("spsc", spsc<word>{});
   add_family("mpmc", mpmc<word>{});
   add_family("spsc_waiting", spsc_waiting<word>{});

@@ -26,6 +26,7 @@ struct options {
   bool plant_drop = false;
   // Of the comparison only:
   bool long_form = false;
+  bool targets = false;
   int rounds = 0;
   std::string out = "comparison";
   std::string filter;
@@ -144,6 +145,8 @@ inline bool read_options(int argc, char** argv) {
       session.plant_drop = true;
     else if (argument == "--long")
       session.long_form = true;
+    else if (argument == "--targets")
+      session.targets = true;
     else if (key == "--round_ms")
       good = number(value, milliseconds), session.round = std::chrono::milliseconds(milliseconds);
     else if (key == "--rounds")
@@ -157,7 +160,7 @@ inline bool read_options(int argc, char** argv) {
     if (!good) {
       std::cerr << "not understood: " << argument
                 << "\nbesides Google Benchmark's own (--help): --round_ms=N, --rate=MESSAGES_A_SECOND, "
-                << "--plant_drop; compare also takes --rounds=N, --long, --out=PATH_WITHOUT_ENDING\n";
+                << "--plant_drop; compare also takes --rounds=N, --long, --targets, --out=PATH_WITHOUT_ENDING\n";
       return false;
     }
   }

@@ -2,20 +2,26 @@
 // rings of fixed capacity not even then, and an allocation that fails leaves nothing behind.
 #include <array>
 #include <chrono>
+#include <coroutine>
 #include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <memory>
 #include <new>
 #include <span>
+#include <stdexcept>
 #include <stop_token>
+#include <string>
 #include <tuple>
 #include <vector>
 
+#include <kew/async.hpp>
 #include <kew/kew.hpp>
 #include <kew/pop_event.hpp>
 #include <kew/select.hpp>
 
 #include "support/catch.hpp"
+#include "support/coroutines.hpp"
 #include "support/elements.hpp"
 
 namespace {
@@ -216,6 +222,40 @@ TEST_CASE("a blocking_queue over a ring of fixed capacity uses no heap, waiting 
   CHECK(count == 0);
 }
 
+TEST_CASE("a wait of a coroutine uses no heap, however it ends", "[allocations]") {
+  kew::blocking_queue<int> queue(1);
+  std::stop_source source;
+  std::coroutine_handle<> ready;
+  const auto schedule = [&ready](std::coroutine_handle<> it) { ready = it; };
+  std::size_t waits = 0;
+  const auto consume = [&]() -> task {
+    while (co_await kew::async_pop(queue, source.get_token(), schedule)) ++waits;
+  };
+  const auto produce = [&]() -> task {
+    for (int i = 0; i < 3; ++i) static_cast<void>(co_await kew::async_push(queue, i, source.get_token()));
+  };
+  // The frames of the two are the program's.
+  const task consumer = consume();
+  const std::size_t count = allocations_in([&] {
+    for (int i = 0; i < 10; ++i) {
+      static_cast<void>(queue.push(1));
+      ready.resume();
+    }
+    static_cast<void>(queue.try_push(1));
+    static_cast<void>(queue.try_pop());  // told in vain
+    ready.resume();
+  });
+  CHECK(waits == 10);
+  CHECK(count == 0);
+  task producer;
+  CHECK(allocations_in([&] { producer = produce(); }) == 1);
+  CHECK(allocations_in([&] {
+          source.request_stop();
+          if (ready) ready.resume();
+          producer.destroy();
+        }) == 0);
+}
+
 TEST_CASE("a select uses no heap, waiting or not", "[allocations]") {
   using namespace std::chrono_literals;
   kew::blocking_queue<int> ready(4);
@@ -266,6 +306,93 @@ TEST_CASE("an allocation that fails leaves no half-built queue or channel behind
   fail_every_allocation([] { auto ends = kew::make_spsc_channel<int>(7); });
   fail_every_allocation([] { auto ends = kew::make_mpsc_channel<int>(7); });
   fail_every_allocation([] { auto ends = kew::make_spmc_channel<int>(7); });
+}
+
+TEST_CASE("an allocation that fails in a work_queue loses nothing and gives no verdict", "[allocations]") {
+  fail_every_allocation([] {
+    kew::work_queue<int> queue;
+    // So many that the queue has to grow, and each publish that throws has published nothing.
+    constexpr int messages = 200;
+    for (int i = 0; i < messages; ++i) {
+      try {
+        if (!queue.publish(i)) throw std::logic_error("it is open");
+      } catch (const std::bad_alloc&) {
+        fail_at = 0;
+        if (queue.counts().published != static_cast<std::uint64_t>(i)) throw std::logic_error("it was not published");
+        throw;
+      }
+    }
+    for (int i = 0; i < messages; ++i) {
+      auto got = queue.receive();
+      try {
+        got->reject("a reason longer than any small-string buffer");
+      } catch (const std::bad_alloc&) {
+        fail_at = 0;
+        if (queue.counts().outstanding != 1 || !got->ack()) throw std::logic_error("the verdict was not given");
+        throw;
+      }
+    }
+    kew::message_queue<int>& dead = queue.dead_letters();
+    for (int i = 0; i < messages; ++i) {
+      try {
+        if (*dead.receive().value() != i) throw std::logic_error("they are in order");
+      } catch (const std::bad_alloc&) {
+        fail_at = 0;
+        if (dead.counts().ready != messages || *dead.receive().value() != i)
+          throw std::logic_error("it stays in front");
+        throw;
+      }
+    }
+  });
+}
+
+TEST_CASE("a work_queue that has grown allocates for nothing but the reasons of dead letters", "[allocations]") {
+  using namespace std::chrono_literals;
+  kew::work_queue<int> queue({.capacity = 16, .max_attempts = 1000});
+  bool well = true;
+  const auto round = [&] {
+    for (int i = 0; i < 16; ++i) well &= static_cast<bool>(queue.publish(i));
+    for (int i = 0; i < 16; ++i) well &= queue.receive()->requeue();
+    for (int i = 0; i < 16; ++i) well &= queue.receive()->requeue(1ns);
+    for (int i = 0; i < 16; ++i) static_cast<void>(queue.receive());  // each a failure
+    for (int i = 0; i < 16; ++i) {
+      auto got = queue.receive();
+      well &= got->extend(1h) && got->ack();
+    }
+  };
+  round();
+  CHECK(allocations_in(round) == 0);
+  CHECK(well);
+}
+
+TEST_CASE("an allocation that fails in a broker leaves its names as they were", "[allocations]") {
+  const std::string queue = "a queue whose name is longer than any small-string buffer";
+  const std::string exchange = "an exchange whose name is longer than any small-string buffer";
+  // One step after the other until one throws: then that one has not happened, and happens when it is tried again.
+  fail_every_allocation([&] {
+    kew::broker broker;
+    const auto step = [](auto take) {
+      try {
+        take();
+      } catch (const std::bad_alloc&) {
+        fail_at = 0;
+        take();
+        throw;
+      }
+    };
+    const auto expect = [](bool right) {
+      if (!right) throw std::logic_error("not as it was");
+    };
+    step([&] { broker.declare<int>(queue); });
+    step([&] { broker.declare_exchange(exchange, kew::exchange::topic); });
+    step([&] { broker.bind(exchange, "a.pattern.that.is.longer.than.any.small-string.buffer.#", queue); });
+    step([&] { broker.bind(exchange, "#", queue); });
+    step([&] { expect(static_cast<bool>(broker.publish(queue, 1))); });
+    step([&] { expect(broker.publish_to(exchange, "any.key", 2).value() == 1); });
+    step([&] { expect(broker.metrics()[queue].pushed == 2); });
+    step([&] { expect(!to_prometheus(broker.metrics()).empty()); });
+    step([&] { broker.on_error([queue](const kew::handler_error&) {}); });
+  });
 }
 
 }  // namespace kew_test

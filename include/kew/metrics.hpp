@@ -50,6 +50,17 @@ struct metrics {
   /// From the push of a message to its pop. In a fast stream only some messages are timed, each of which then counts
   /// for those since the one before: metered_ring.hpp says which, and how far that may be off.
   distribution time_in_queue;
+
+  /// Whether its messages are acknowledged, as those of a broker's queues are. Then a message is pushed when it is
+  /// published and popped when it is acknowledged or dead, the times end there, and what follows has a meaning. Else it
+  /// is 0.
+  bool acknowledges = false;
+
+  std::size_t outstanding = 0;    ///< Messages inside that were handed over and have no verdict.
+  std::size_t delayed = 0;        ///< Messages inside that wait for the end of a delay.
+  std::uint64_t redelivered = 0;  ///< Hand-overs that were not the first of their message.
+  std::uint64_t acked = 0;        ///< Messages that were acknowledged.
+  std::uint64_t dead = 0;         ///< Messages that went to the dead letters.
 };
 
 namespace detail {
@@ -94,17 +105,26 @@ inline std::string human(double count) {
 
 }  // namespace detail
 
-/// Two lines for a person, with units. Throws std::bad_alloc, as what returns a string does.
+/// Two lines for a person, with units; of a queue whose messages are acknowledged, three. Throws std::bad_alloc, as what
+/// returns a string does.
 inline std::string to_string(const metrics& m) {
   using detail::human;
   char lengths[128];
   std::snprintf(lengths, sizeof lengths, "length %zu, mean %.1f, highest %zu of %zu", m.length, m.mean_length,
                 m.highest_length, m.capacity);
+  std::string deliveries;
+  if (m.acknowledges)
+    for (const auto& [count, name] : {std::pair<std::uint64_t, const char*>(m.outstanding, " outstanding, "),
+                                      {m.delayed, " delayed, "},
+                                      {m.redelivered, " redelivered, "},
+                                      {m.acked, " acknowledged, "},
+                                      {m.dead, " dead\n"}})
+      deliveries.append(std::to_string(count)).append(name);
   return std::to_string(m.pushed) + " pushed, " + std::to_string(m.popped) + " popped, " + std::to_string(m.refused) +
          " refused; " + human(m.throughput) + "/s, lately " + human(m.recent_throughput) + "/s; " + lengths + "\n" +  //
          "time in queue: mean " + human(m.time_in_queue.mean) + ", p50 " + human(m.time_in_queue.p50) + ", p99 " +    //
          human(m.time_in_queue.p99) + ", p99.9 " + human(m.time_in_queue.p999) + ", max " + human(m.time_in_queue.max) +
-         "\n";
+         "\n" + deliveries;
 }
 
 /// One exposition of several queues in the Prometheus text format, version 0.0.4, times in seconds. The string beside
@@ -144,6 +164,22 @@ inline std::string to_prometheus(std::span<const std::pair<std::string, metrics>
   each("kew_capacity", "gauge", "Messages that the queue can hold.", &metrics::capacity);
   each("kew_throughput", "gauge", "Messages a second, since the start.", &metrics::throughput);
   each("kew_throughput_recent", "gauge", "Messages a second, lately.", &metrics::recent_throughput);
+
+  bool acknowledges = false;
+  for (const auto& [queue, m] : queues) acknowledges |= m.acknowledges;
+  if (acknowledges) {
+    const auto each_acknowledging = [&](const char* name, const char* type, const char* help, auto figure) {
+      family(name, type, help);
+      for (const auto& [queue, m] : queues)
+        if (m.acknowledges) sample(queue, name, "", static_cast<double>(std::invoke(figure, m)));
+    };
+    each_acknowledging("kew_outstanding", "gauge", "Messages handed over that have no verdict.", &metrics::outstanding);
+    each_acknowledging("kew_delayed", "gauge", "Messages that wait for the end of a delay.", &metrics::delayed);
+    each_acknowledging("kew_redelivered_total", "counter", "Hand-overs that were not the first of their message.",
+                       &metrics::redelivered);
+    each_acknowledging("kew_acked_total", "counter", "Messages that were acknowledged.", &metrics::acked);
+    each_acknowledging("kew_dead_total", "counter", "Messages that went to the dead letters.", &metrics::dead);
+  }
 
   family("kew_time_in_queue_seconds", "summary", "From the push of a message to its pop.");
   for (const auto& [queue, m] : queues) {

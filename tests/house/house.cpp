@@ -29,6 +29,14 @@ const std::vector<std::string> layers = {"machine", "ring", "wait", "meter", "me
 /// The folder that alone names the machine.
 const std::string seam = "detail/machine/";
 
+/// The header that alone names files: it calls the system, too.
+const std::string file_seam = "detail/disk/file.hpp";
+
+/// What "files" are. A path is none.
+const std::regex files(
+    R"(<(fcntl|dirent|io)\.h>|<fstream>|<sys/(file|stat|uio|mman)\.h>)"
+    R"(|\bstd::(fstream|ifstream|ofstream|fopen|rename|remove)\b|\b(fopen|pread|pwrite|fsync|fdatasync|mkdir|opendir|ftruncate)\()");
+
 /// What "the machine" is: atomics, fences, the futex, the pause instruction, the clock, and other means to
 /// wait for a thread.
 const std::regex machine(
@@ -180,8 +188,8 @@ bool in_detail(const std::string& header) { return header.starts_with("detail/")
 
 /// Not for every program, so not under the umbrella.
 bool on_demand(const std::string& header) {
-  static const std::set<std::string> headers = {"async.hpp", "durable_queue.hpp", "open.hpp", "pop_event.hpp",
-                                                "select.hpp"};
+  static const std::set<std::string> headers = {
+      "async.hpp", "codec.hpp", "durable_options.hpp", "durable_queue.hpp", "open.hpp", "pop_event.hpp", "select.hpp"};
   return headers.contains(header) || header.starts_with("bridge/");
 }
 
@@ -231,14 +239,16 @@ void check_includes(const std::vector<source>& headers, report& to) {
 
 bool in_seam(const source& header) { return header.name.starts_with(seam); }
 
-/// Atomics, fences, futex, pause and clock are named in the seam alone.
+/// Atomics, fences, futex, pause and clock are named in the seam alone, and so are files in theirs.
 void check_seam(const std::vector<source>& headers, report& to) {
   for (const source& header : headers) {
-    if (in_seam(header)) continue;
+    if (in_seam(header) || header.name == file_seam) continue;
     for (std::size_t i = 0; i < header.code.size(); ++i) {
       std::smatch match;
       if (std::regex_search(header.code[i], match, machine))
         to.add(header.path(), i + 1, "names " + match.str() + ", which is for " + seam);
+      if (std::regex_search(header.code[i], match, files))
+        to.add(header.path(), i + 1, "names " + match.str() + ", which is for " + file_seam);
     }
   }
 }

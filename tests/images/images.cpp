@@ -255,6 +255,26 @@ TEST_CASE("a child process goes on with its copy of a queue") {
   });
 }
 
+TEST_CASE("a broker knows a type of the program and of its plugins, and one of the program alone") {
+  for (const image& plugin : images()) {
+    INFO(plugin.name);
+    kew::broker broker;
+    auto& shared = broker.declare<shared_message>("shared");
+    broker.declare<std::string>("texts");
+    broker.declare<own_message>("own");
+    CHECK(plugin.calls.publish(broker, "shared", 5));
+    auto received = shared.try_receive();
+    REQUIRE(received);
+    CHECK((*received)->number == 5);
+    CHECK(received->ack());
+    CHECK(plugin.calls.publish_text(broker, "texts"));
+    CHECK_THROWS_AS(plugin.calls.publish(broker, "texts", 5), kew::broker_error);
+    // Of the same name and size, and yet another type.
+    CHECK(broker.publish("own", own_message{1}));
+    CHECK_THROWS_AS(plugin.calls.publish_own(broker, "own"), kew::broker_error);
+  }
+}
+
 TEST_CASE("handles that die in a plugin end the stream for the program") {
   for (const image& plugin : images()) {
     INFO(plugin.name);

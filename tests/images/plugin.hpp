@@ -3,8 +3,10 @@
 
 #include <cstddef>
 #include <memory>
+#include <string>
 
 #include <kew/blocking_queue.hpp>
+#include <kew/broker.hpp>
 #include <kew/channel.hpp>
 #include <kew/mpmc_ring.hpp>
 #include <kew/spsc_ring.hpp>
@@ -27,11 +29,24 @@ struct queue_calls {
   void (*close)(Queue&);
 };
 
+/// Of the program and of its plugins; and one that each of them has for itself.
+struct shared_message {
+  int number;
+};
+namespace {
+struct own_message {
+  int number;
+};
+}  // namespace
+
 struct plugin_calls {
   queue_calls<spsc_queue> spsc;
   queue_calls<mpmc_queue> mpmc;
   void (*drop_producer)(spsc_producer);
   void (*drop_consumer)(spsc_consumer);
+  kew::status (*publish)(kew::broker&, const char* queue, int number);  ///< A shared_message.
+  kew::status (*publish_text)(kew::broker&, const char* queue);
+  kew::status (*publish_own)(kew::broker&, const char* queue);
 };
 
 template <class Queue>

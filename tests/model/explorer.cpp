@@ -59,6 +59,7 @@ int futex_wait(location at, std::uint32_t expected, std::int64_t deadline, const
   return world.wait(at, expected, deadline, where);
 }
 void futex_wake(location at, int count, const site& where) { world.wake(at, count, where); }
+std::uint64_t execution() { return world.execution(); }
 void plain_read(const void* address, const char* what) { world.plain(address, false, what); }
 void plain_write(const void* address, const char* what) { world.plain(address, true, what); }
 life& life_at(const void* address) { return world.cell_at(address).life; }

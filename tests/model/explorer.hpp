@@ -254,6 +254,9 @@ constexpr std::int64_t no_deadline = std::numeric_limits<std::int64_t>::max();
 int futex_wait(location at, std::uint32_t expected, std::int64_t deadline, const site& where);
 void futex_wake(location at, int count, const site& where);
 
+/// Different for any two executions.
+std::uint64_t execution();
+
 /// An access to plain memory: a race with any access that does not happen before it is a failure.
 void plain_read(const void* address, const char* what);
 void plain_write(const void* address, const char* what);

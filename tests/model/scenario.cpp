@@ -5,7 +5,7 @@ namespace scenarios {
 std::vector<scenario> all_scenarios() {
   std::vector<scenario> all;
   for (const auto& part : {of_spsc_ring(), of_slot_rings(), of_machine(), of_parking(), of_blocking_queue(),
-                           of_channel(), of_metered_ring(), of_select(), of_pop_event()})
+                           of_channel(), of_metered_ring(), of_async(), of_select(), of_pop_event(), of_work_queue()})
     all.insert(all.end(), part.begin(), part.end());
   return all;
 }

@@ -47,8 +47,10 @@ std::vector<scenario> of_parking();
 std::vector<scenario> of_blocking_queue();
 std::vector<scenario> of_channel();
 std::vector<scenario> of_metered_ring();
+std::vector<scenario> of_async();
 std::vector<scenario> of_select();
 std::vector<scenario> of_pop_event();
+std::vector<scenario> of_work_queue();
 
 std::vector<scenario> all_scenarios();
 

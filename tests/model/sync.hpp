@@ -164,6 +164,18 @@ inline std::uint32_t even_below(std::uint32_t bound) noexcept { return ::explore
 
 inline std::uintptr_t thread_token() noexcept { return static_cast<std::uintptr_t>(::explorer::this_thread()) + 1; }
 
+/// One for each thread and execution.
+template <class T>
+T& of_this_thread() noexcept {
+  static T all[::explorer::engine::max_threads];
+  static std::uint64_t execution = 0;
+  if (execution != ::explorer::engine::execution()) {
+    execution = ::explorer::engine::execution();
+    for (T& each : all) each = T{};
+  }
+  return all[::explorer::this_thread()];
+}
+
 inline void cpu_relax(::explorer::site where = ::explorer::site::current()) noexcept {
   ::explorer::engine::relax(where);
 }

@@ -69,6 +69,7 @@ class machine {
   }
   bool crashed() const { return crashed_; }
   int current() const { return current_; }
+  std::uint64_t execution() const { return execution_; }
   thread_state& self() { return threads_[current_]; }
 
   // ---- memory.cpp

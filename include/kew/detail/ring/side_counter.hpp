@@ -18,7 +18,7 @@ class alignas(cache_line) side_counter {
   Index seen() const noexcept { return word_.load(relaxed); }
 
   /// Moves on from `position`.
-  bool claim(Index&, Index next) noexcept {
+  bool claim(Index, Index next) noexcept {
     // A read-modify-write, though no other thread writes: a processor does not look ahead of one. With a store it did,
     // and took each line that the other side was writing before that had got far: a stream made a third. relaxed: only
     // size_approx reads it, elements are handed over by their slots.
@@ -41,9 +41,10 @@ class alignas(cache_line) side_counter<cardinality::many, Index> {
   Index position() const noexcept { return word_.load(acquire); }
   Index seen() const noexcept { return word_.load(acquire); }  // Edge "flag"
 
-  /// Moves on from `position`, unless another thread has; then `position` is renewed.
-  bool claim(Index& position, Index next) noexcept {
-    return word_.compare_exchange_weak(position, next, acq_rel, acquire);  // Edge "turn", Edge "flag"
+  /// Moves on from `position`, unless another thread has.
+  bool claim(Index position, Index next) noexcept {
+    // Edge "turn", Edge "flag". relaxed: the caller that was late asks for the position anew.
+    return word_.compare_exchange_weak(position, next, acq_rel, relaxed);
   }
 
   void set(Index flag) noexcept { word_.fetch_or(flag, release); }  // Edge "flag": passes on what this thread has done.

@@ -1,12 +1,9 @@
 // Walks from slot to slot of a slot_ring.
 #pragma once
 
-#include <cstddef>
-
 #include <kew/config.hpp>
-#include <kew/detail/machine/sync.hpp>
 #include <kew/detail/ring/slot_group.hpp>
-#include <kew/detail/ring/slot_positions.hpp>
+#include <kew/detail/ring/slot_view.hpp>
 
 namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
 
@@ -22,22 +19,9 @@ class slot_cursor {
     position_ = positions_.next(position_);
     return *this;
   }
-
-  Index position() const noexcept { return position_; }
-  bool is_first_in_group() const noexcept { return Positions::place(position_) == 0; }
-  /// Of the slot before, where that is in the same group, and so in the same lap.
-  atomic<slot_state>& state_before() const noexcept { return group().state(Positions::place(position_) - 1); }
-
-  T* element() const noexcept { return group().element(Positions::place(position_)); }
-  atomic<slot_state>& state() const noexcept { return group().state(Positions::place(position_)); }
-
-  slot_state free() const noexcept { return positions_.free_at(position_); }
-  slot_state filled() const noexcept { return positions_.filled_at(position_); }
-  slot_state freed() const noexcept { return positions_.freed_at(position_); }
+  slot_view<T, Positions> operator*() const noexcept { return {groups_, positions_, position_}; }
 
  private:
-  slot_group<T>& group() const noexcept { return groups_[positions_.group(position_)]; }
-
   slot_group<T>* groups_;
   Positions positions_;
   Index position_;

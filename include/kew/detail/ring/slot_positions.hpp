@@ -37,6 +37,7 @@ class slot_positions {
  public:
   static constexpr slot_state filled = 1;
   static constexpr slot_state overtaken = 2;
+  static constexpr slot_state one_lap = slot_state{1} << flags;
 
   explicit constexpr slot_positions(std::size_t capacity) noexcept
       : last_(index_of(capacity - 1)),
@@ -46,6 +47,7 @@ class slot_positions {
   constexpr std::size_t capacity() const noexcept { return ordinal(last_) + 1; }
 
   static constexpr std::size_t place(Index word) noexcept { return static_cast<std::size_t>(word & (stride - 1)); }
+  static constexpr bool is_first_in_group(Index word) noexcept { return place(word) == 0; }
   constexpr std::size_t group(Index word) const noexcept { return static_cast<std::size_t>(index(word) >> place_bits); }
 
   /// In the producers' counter: no thread may push any more.
@@ -54,18 +56,13 @@ class slot_positions {
   constexpr Index held() const noexcept { return static_cast<Index>(sealed() << 1); }
   constexpr Index without_flags(Index word) const noexcept { return static_cast<Index>(word & ~(sealed() | held())); }
 
-  /// The state of the slot while it waits for the push at this position.
+  /// The state of the slot while it waits for the push at this position; slot_view has the others.
   constexpr slot_state free_at(Index position) const noexcept { return static_cast<slot_state>(position >> bits_); }
-  /// … while it waits for the pop at this position.
-  constexpr slot_state filled_at(Index position) const noexcept {
-    return static_cast<slot_state>(free_at(position) | filled);
+  /// The bits of a state that a position has: all, but for an index that is narrow, and laps that soon wrap round.
+  constexpr slot_state states() const noexcept {
+    return static_cast<slot_state>(std::numeric_limits<Index>::max() >> bits_);
   }
-  /// … after that pop.
-  constexpr slot_state freed_at(Index position) const noexcept { return free_at(static_cast<Index>(position + lap())); }
-  /// … before that push, while it waits for the pop one lap before.
-  constexpr slot_state full_at(Index position) const noexcept {
-    return filled_at(static_cast<Index>(position - lap()));
-  }
+  static constexpr bool all_states = std::numeric_limits<Index>::digits >= 64;
 
   constexpr Index next(Index position) const noexcept {
     if (index(position) == last_) return static_cast<Index>(position - last_ + lap());
@@ -80,7 +77,7 @@ class slot_positions {
   }
   constexpr Index previous(Index position) const noexcept {
     if (index(position) == 0) return static_cast<Index>(position + last_ - lap());
-    return static_cast<Index>(place(position) == 0 ? position - 1 - gap : position - 1);
+    return static_cast<Index>(is_first_in_group(position) ? position - 1 - gap : position - 1);
   }
 
   /// How many elements lie between; 0 where the two were read at different times and seem to have crossed.
@@ -105,9 +102,11 @@ class slot_positions {
     return static_cast<std::size_t>(index) - static_cast<std::size_t>(index >> place_bits) * gap;
   }
 
-  // Leaves bits for the flags and for 4 laps.
-  static constexpr std::size_t most_indices =
-      std::size_t{1} << (min(std::numeric_limits<Index>::digits, std::numeric_limits<std::size_t>::digits) - 2 - flags);
+  // Leaves bits for the flags and for 4 laps; or for all states.
+  static constexpr int bits_left = all_states ? std::numeric_limits<slot_state>::digits : 2 + flags;
+  static constexpr std::size_t most_indices = std::size_t{1}
+                                              << min(std::numeric_limits<Index>::digits - bits_left,
+                                                     std::numeric_limits<std::size_t>::digits - 2 - flags);
 
  public:
   /// The largest capacity.

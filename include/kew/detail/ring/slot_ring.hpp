@@ -40,6 +40,7 @@
 #include <kew/detail/ring/slot_cursor.hpp>
 #include <kew/detail/ring/slot_group.hpp>
 #include <kew/detail/ring/slot_positions.hpp>
+#include <kew/detail/ring/slot_view.hpp>
 #include <kew/detail/ring/slots.hpp>
 #include <kew/status.hpp>
 
@@ -57,6 +58,7 @@ class slot_ring {
 
   using group = slot_group<T>;
   using positions_type = slot_positions<Index, group_size<T>>;
+  using slot = slot_view<T, positions_type>;
   using cursor = slot_cursor<T, positions_type, Index>;
 
  public:
@@ -116,38 +118,12 @@ class slot_ring {
   template <class... A>
   status try_emplace(A&&... arguments) noexcept(std::is_nothrow_constructible_v<T, A...>) {
     [[maybe_unused]] const push_turn turn(producing_, one_producer);
-    Index position = pushed_.position();
-    for (;;) {
-      const finding room = find_room(position);
-      if (!room.answer) return room.answer;
-      position = room.position;
-      if constexpr (!many_push) {
-        const cursor here = slots_from(position);
-        std::construct_at(here.element(), std::forward<A>(arguments)...);
-        pushed_.claim(position, positions_.next(position));
-        publish(here);
+    const Index position = pushed_.position();
+    const slot here = slot_at(position);
+    if (is_free(here)) [[likely]]
+      if (emplace_at(position, here, std::forward<A>(arguments)...)) [[likely]]
         return status::success;
-      } else if constexpr (std::is_nothrow_constructible_v<T, A...>) {
-        const Index next = positions_.next(position);
-        if (!pushed_.claim(position, next)) continue;
-        const cursor here = slots_from(position);
-        std::construct_at(here.element(), std::forward<A>(arguments)...);
-        settle_pushes_before(here);
-        publish(here);
-        finish_pushes_before(next);
-        return status::success;
-      } else {
-        if (!pushed_.claim(position, hold(position))) continue;
-        holding held{*this, position};
-        const cursor here = slots_from(position);
-        std::construct_at(here.element(), std::forward<A>(arguments)...);
-        settle_pushes_before(here);
-        const Index next = held.advance(1);
-        publish(here);
-        finish_pushes_before(next);
-        return status::success;
-      }
-    }
+    return emplace_later(std::forward<A>(arguments)...);
   }
 
   /// A producer's: as many of the `n` elements from `first` on as there are free slots for, in order and next to each
@@ -158,11 +134,10 @@ class slot_ring {
                                   noexcept(*std::declval<It&>()) && noexcept(++std::declval<It&>());
     if (n == 0) return 0;
     [[maybe_unused]] const push_turn turn(producing_, one_producer);
-    Index position = pushed_.position();
     for (;;) {
-      const finding room = find_room(position);
+      const finding room = find_room(pushed_.position());
       if (!room.answer) return 0;
-      position = room.position;
+      const Index position = room.position;
       const std::size_t run = free_run(position, n);
       if constexpr (!many_push) {
         build(position, first, run);
@@ -173,10 +148,11 @@ class slot_ring {
         const Index next = positions_.next(position, run);
         if (!pushed_.claim(position, next)) continue;
         cursor to = slots_from(position);
-        settle_pushes_before(to);
+        settle_pushes_before(position, *to);
         for (std::size_t i = 1;; ++i, ++to, ++first) {
-          std::construct_at(to.element(), *first);
-          publish(to);
+          const slot here = *to;
+          std::construct_at(here.element(), *first);
+          publish(here);
           if (i == run) break;
         }
         finish_pushes_before(next);
@@ -185,7 +161,7 @@ class slot_ring {
         if (!pushed_.claim(position, hold(position))) continue;
         holding held{*this, position};
         build(position, first, run);
-        settle_pushes_before(slots_from(position));
+        settle_pushes_before(position, slot_at(position));
         const Index next = held.advance(run);
         publish(position, run);
         finish_pushes_before(next);
@@ -198,10 +174,12 @@ class slot_ring {
   /// lost and the next one is at the front.
   result<T> try_pop() noexcept(std::is_nothrow_move_constructible_v<T>) {
     [[maybe_unused]] const pop_turn turn(consuming_, one_consumer);
-    const finding item = claim_item();
-    if (!item.answer) return item.answer;
-    const release_on_exit released{*this, slots_from(item.position)};
-    return result<T>(std::in_place, std::move(*released.here.element()));
+    const Index position = popped_.position();
+    const slot here = slot_at(position);
+    if (is_filled(here)) [[likely]]
+      if (const claimed_item item(*this, position, here); item) [[likely]]
+        return result<T>(std::in_place, std::move(*here.element()));
+    return pop_later();
   }
   /// The same, by assignment to `out`.
   status try_pop(T& out) noexcept(std::is_nothrow_move_assignable_v<T>) {
@@ -213,11 +191,14 @@ class slot_ring {
   template <class F>
   status try_consume(F&& f) noexcept(std::is_nothrow_invocable_v<F, T&>) {
     [[maybe_unused]] const pop_turn turn(consuming_, one_consumer);
-    const finding item = claim_item();
-    if (!item.answer) return item.answer;
-    const release_on_exit released{*this, slots_from(item.position)};
-    std::forward<F>(f)(*released.here.element());
-    return status::success;
+    const Index position = popped_.position();
+    const slot here = slot_at(position);
+    if (is_filled(here)) [[likely]]
+      if (const claimed_item item(*this, position, here); item) [[likely]] {
+        std::forward<F>(f)(*here.element());
+        return status::success;
+      }
+    return consume_later(std::forward<F>(f));
   }
 
   /// A consumer's: up to `n` elements, oldest first; how many came out. If handing one out throws, those before it are
@@ -231,22 +212,23 @@ class slot_ring {
     };
     std::size_t count = 0;
     if constexpr (many_pop && cannot_throw) {
-      Index position = popped_.position();
-      Index next = position;
+      Index position = 0;
+      Index next = 0;
       std::size_t run = 0;
       do {
-        const finding item = find_item(position);
+        const finding item = find_item(popped_.position());
         if (n == 0 || !item.answer) return 0;
         position = item.position;
         run = filled_run(position, n);
         next = positions_.next(position, run);
       } while (!popped_.claim(position, next));
       cursor from = slots_from(position);
-      settle_pops_before(from);
+      settle_pops_before(position, *from);
       for (; count < run; ++count, ++from) {
-        hand_out(*from.element());
-        std::destroy_at(from.element());
-        give_back(from);
+        const slot here = *from;
+        hand_out(*here.element());
+        std::destroy_at(here.element());
+        give_back(here);
       }
       finish_pops_before(next);
     } else {
@@ -297,9 +279,7 @@ class slot_ring {
   static constexpr std::size_t most = positions_type::most;
 
  private:
-  group& group_of(Index position) noexcept { return slots_.data()[positions_.group(position)]; }
-  T* element(Index position) noexcept { return group_of(position).element(positions_.place(position)); }
-  atomic<slot_state>& state(Index position) noexcept { return group_of(position).state(positions_.place(position)); }
+  slot slot_at(Index position) noexcept { return slot(slots_.data(), positions_, position); }
   cursor slots_from(Index position) noexcept { return cursor(slots_.data(), positions_, position); }
 
   Index hold(Index position) const noexcept { return static_cast<Index>(position | positions_.held()); }
@@ -312,17 +292,13 @@ class slot_ring {
     status answer;
   };
 
+  // Edge "slot": takes the slot that a consumer has emptied.
+  static bool is_free(const slot& here) noexcept { return here.state().load(acquire) == here.free(); }
+  // Edge "item": takes the slot that a producer has filled.
+  static bool is_filled(const slot& here) noexcept { return here.state().load(acquire) == here.filled(); }
+
   /// A free slot, at `position` or, if other producers have moved on, later.
   finding find_room(Index position) noexcept {
-    if (is_free(position)) [[likely]]
-      return {position, status::success};
-    return look_again_for_room(position);
-  }
-  // Edge "slot": takes the slot that a consumer has emptied.
-  bool is_free(Index position) noexcept { return state(position).load(acquire) == positions_.free_at(position); }
-
-  // Out of line, so that what succeeds at once saves no registers for it.
-  [[gnu::noinline]] finding look_again_for_room(Index position) noexcept {
     for (;;) {
       if constexpr (many_push) {
         if ((position & positions_.sealed()) != 0) return {position, status::closed};
@@ -330,31 +306,24 @@ class slot_ring {
       }
       // In this order: what has finished by the first look has by the second.
       const bool all_in = !many_push || is_finished(positions_.previous(position), 0);
-      const slot_state here = state(position).load(acquire);  // Edge "slot"
-      if (here == positions_.free_at(position)) return {position, status::success};
+      const slot here = slot_at(position);
+      const slot_state seen = here.state().load(acquire);  // Edge "slot"
+      if (seen == here.free()) return {position, status::success};
       const Index now = many_push ? pushed_.position() : position;
-      if (now == position)
-        return {position, all_in && here == positions_.full_at(position) ? status::full : status::busy};
+      if (now == position) return {position, all_in && seen == here.full() ? status::full : status::busy};
       position = now;
     }
   }
 
   /// A filled slot, at `position` or, if other consumers have moved on, later.
   finding find_item(Index position) noexcept {
-    if (is_filled(position)) [[likely]]
-      return {position, status::success};
-    return look_again_for_item(position);
-  }
-  // Edge "item": takes the slot that a producer has filled.
-  bool is_filled(Index position) noexcept { return state(position).load(acquire) == positions_.filled_at(position); }
-
-  [[gnu::noinline]] finding look_again_for_item(Index position) noexcept {
     for (;;) {
       const bool all_out = !many_pop || is_finished(positions_.previous(position), positions_.filled);
-      const slot_state here = state(position).load(acquire);  // Edge "item"
-      if (here == positions_.filled_at(position)) return {position, status::success};
+      const slot here = slot_at(position);
+      const slot_state seen = here.state().load(acquire);  // Edge "item"
+      if (seen == here.filled()) return {position, status::success};
       const Index now = many_pop ? popped_.position() : position;
-      if (now == position) return {position, nothing_there(position, all_out && here == positions_.free_at(position))};
+      if (now == position) return {position, nothing_there(position, all_out && seen == here.free())};
       position = now;
     }
   }
@@ -369,22 +338,12 @@ class slot_ring {
     return is_empty ? status::empty : status::busy;
   }
 
-  finding claim_item() noexcept {
-    Index position = popped_.position();
-    for (;;) {
-      const finding found = find_item(position);
-      if (!found.answer) return found;
-      position = found.position;
-      if (popped_.claim(position, positions_.next(position))) return found;
-    }
-  }
-
   /// How many slots from `position` on, up to `n`, are like the first: free, or filled.
   std::size_t free_run(Index position, std::size_t n) noexcept {
-    return run_of(position, n, [](const cursor& at) { return at.free(); });
+    return run_of(position, n, [](const slot& at) { return at.free(); });
   }
   std::size_t filled_run(Index position, std::size_t n) noexcept {
-    return run_of(position, n, [](const cursor& at) { return at.filled(); });
+    return run_of(position, n, [](const slot& at) { return at.filled(); });
   }
   template <class Like>
   std::size_t run_of(Index position, std::size_t n, Like like) noexcept {
@@ -392,8 +351,9 @@ class slot_ring {
     std::size_t run = 1;
     for (cursor look = slots_from(position); run < n; ++run) {
       ++look;
-      // Edge "slot", Edge "item": as in find_room and find_item.
-      if (look.state().load(acquire) != like(look)) break;
+      const slot here = *look;
+      // Edge "slot", Edge "item": as in is_free and is_filled.
+      if (here.state().load(acquire) != like(here)) break;
     }
     return run;
   }
@@ -404,34 +364,39 @@ class slot_ring {
 
   /// The operation at this position has finished. It has, too, where the state is one of a later lap.
   bool is_finished(Index position, slot_state taken) noexcept {
+    const slot here = slot_at(position);
+    return is_finished(here.state(), here, taken);
+  }
+  static bool is_finished(const atomic<slot_state>& state, const slot& same_lap, slot_state taken) noexcept {
     // Edge "finish": those before it have finished or are marked, and this thread will see it.
-    const slot_state here = state(position).load(acquire);
-    return (here & ~positions_.overtaken) != (positions_.free_at(position) | taken);
+    return (state.load(acquire) & ~positions_type::overtaken) != (same_lap.free() | taken);
   }
 
   /// To be called before an operation finishes: each one before it has finished then, or is marked as overtaken.
-  void settle_pushes_before(const cursor& here) noexcept { settle_before(pushed_, here, 0); }
-  void settle_pops_before(const cursor& here) noexcept {
-    if constexpr (many_pop) settle_before(popped_, here, positions_.filled);
+  void settle_pushes_before(Index position, const slot& here) noexcept { settle_before(pushed_, position, here, 0); }
+  void settle_pops_before(Index position, const slot& here) noexcept {
+    if constexpr (many_pop) settle_before(popped_, position, here, positions_.filled);
   }
   template <class Counter>
-  void settle_before(Counter& counter, const cursor& here, slot_state taken) noexcept {
-    // In the line of this slot or, where it is the first one there, in the counter's.
-    const bool settled = here.is_first_in_group()
-                             ? counter.finished_before(here.position())
-                             // Edge "finish": as in is_finished.
-                             : (here.state_before().load(acquire) & ~positions_.overtaken) != (here.free() | taken);
-    if (!settled) [[unlikely]]
-      mark_before(here.position(), taken);
+  void settle_before(const Counter& counter, Index position, const slot& here, slot_state taken) noexcept {
+    if (!is_settled(counter, position, here, taken)) [[unlikely]]
+      mark_before(position, taken);
+  }
+  /// Whether there is nothing to mark. Seen in the line of this slot or, where it is the first one there, in the
+  /// counter's.
+  template <class Counter>
+  static bool is_settled(const Counter& counter, Index position, const slot& here, slot_state taken) noexcept {
+    return here.is_first_in_group() ? counter.finished_before(position) : is_finished(here.state_before(), here, taken);
   }
   [[gnu::noinline]] void mark_before(Index position, slot_state taken) noexcept {
     // A lap before is the slot of this position, so the walk ends there at the latest.
     for (position = positions_.previous(position); !is_finished(position, taken);
          position = positions_.previous(position)) {
-      auto under_way = static_cast<slot_state>(positions_.free_at(position) | taken);
+      const slot here = slot_at(position);
+      auto under_way = static_cast<slot_state>(here.free() | taken);
       const auto overtaken = static_cast<slot_state>(under_way | positions_.overtaken);
       // If that fails, it has finished or is marked. relaxed: what finishes next is what passes the mark on.
-      state(position).compare_exchange_strong(under_way, overtaken, relaxed, relaxed);
+      here.state().compare_exchange_strong(under_way, overtaken, relaxed, relaxed);
     }
   }
 
@@ -442,24 +407,130 @@ class slot_ring {
   }
   template <class Counter>
   static void finish_before(Counter& counter, Index next) noexcept {
-    if (positions_type::place(next) == 0) counter.finish_before(next);
+    if (positions_type::is_first_in_group(next)) counter.finish_before(next);
   }
 
   // ---- Filling and emptying --------------------------------------------------------------------------------------
+  //
+  // What does not succeed at once goes on out of line, so that what does saves no registers for it.
+
+  /// False: another producer has taken that position. The slot has been found free.
+  template <class... A>
+  [[gnu::always_inline]] bool emplace_at(Index position, const slot& here, A&&... arguments) {
+    const Index next = positions_.next(position);
+    if constexpr (!many_push) {
+      std::construct_at(here.element(), std::forward<A>(arguments)...);
+      pushed_.claim(position, next);
+      publish(here);
+    } else if constexpr (std::is_nothrow_constructible_v<T, A...>) {
+      if (!pushed_.claim(position, next)) return false;
+      std::construct_at(here.element(), std::forward<A>(arguments)...);
+      finish_push(position, here, next);
+    } else {
+      if (!pushed_.claim(position, hold(position))) return false;
+      holding held{*this, position};
+      std::construct_at(here.element(), std::forward<A>(arguments)...);
+      settle_pushes_before(position, here);
+      held.advance(1);
+      publish(here);
+      finish_pushes_before(next);
+    }
+    return true;
+  }
+  template <class... A>
+  [[gnu::noinline]] status emplace_later(A&&... arguments) noexcept(std::is_nothrow_constructible_v<T, A...>) {
+    for (;;) {
+      const finding room = find_room(pushed_.position());
+      if (!room.answer) return room.answer;
+      if (emplace_at(room.position, slot_at(room.position), std::forward<A>(arguments)...)) return status::success;
+    }
+  }
+  void finish_push(Index position, const slot& here, Index next) noexcept {
+    if (!is_settled(pushed_, position, here, 0)) [[unlikely]]
+      return finish_push_later(position, here, next);
+    publish(here);
+    finish_pushes_before(next);
+  }
+  [[gnu::noinline]] void finish_push_later(Index position, slot here, Index next) noexcept {
+    mark_before(position, 0);
+    publish(here);
+    finish_pushes_before(next);
+  }
 
   // Edge "item": hands the element to a consumer. Edge "finish"
-  void publish(const cursor& to) noexcept { to.state().store(to.filled(), release); }
+  static void publish(const slot& to) noexcept { to.state().store(to.filled(), release); }
   void publish(Index position, std::size_t n) noexcept {
-    for (cursor to = slots_from(position); n > 0; --n, ++to) publish(to);
+    for (cursor to = slots_from(position); n > 0; --n, ++to) publish(*to);
   }
 
   // Edge "slot": hands the slot back to the producers. Edge "finish"
-  void give_back(const cursor& from) noexcept { from.state().store(from.freed(), release); }
+  static void give_back(const slot& from) noexcept { from.state().store(from.freed(), release); }
+
+  /// The element at a position that has been found filled, if no other consumer has taken that. It is destroyed and its
+  /// slot freed on the way out, whichever way that is.
+  class claimed_item {
+   public:
+    [[gnu::always_inline]] claimed_item(slot_ring& ring, Index position, const slot& here) noexcept
+        : ring_(ring),
+          here_(here),
+          position_(position),
+          next_(ring.positions_.next(position)),
+          claimed_(ring.popped_.claim(position, next_)) {}
+    claimed_item(const claimed_item&) = delete;
+    claimed_item& operator=(const claimed_item&) = delete;
+    [[gnu::always_inline]] ~claimed_item() {
+      if (!claimed_) return;
+      std::destroy_at(here_.element());
+      ring_.finish_pop(position_, here_, next_);
+    }
+
+    explicit operator bool() const noexcept { return claimed_; }
+
+   private:
+    slot_ring& ring_;
+    const slot& here_;
+    Index position_;
+    Index next_;
+    bool claimed_;
+  };
+  [[gnu::noinline]] result<T> pop_later() noexcept(std::is_nothrow_move_constructible_v<T>) {
+    for (;;) {
+      const finding found = find_item(popped_.position());
+      if (!found.answer) return found.answer;
+      const slot here = slot_at(found.position);
+      if (const claimed_item item(*this, found.position, here); item)
+        return result<T>(std::in_place, std::move(*here.element()));
+    }
+  }
+  template <class F>
+  [[gnu::noinline]] status consume_later(F&& f) noexcept(std::is_nothrow_invocable_v<F, T&>) {
+    for (;;) {
+      const finding found = find_item(popped_.position());
+      if (!found.answer) return found.answer;
+      const slot here = slot_at(found.position);
+      if (const claimed_item item(*this, found.position, here); item) {
+        std::forward<F>(f)(*here.element());
+        return status::success;
+      }
+    }
+  }
+  void finish_pop(Index position, const slot& here, Index next) noexcept {
+    if constexpr (many_pop)
+      if (!is_settled(popped_, position, here, positions_.filled)) [[unlikely]]
+        return finish_pop_later(position, here, next);
+    give_back(here);
+    finish_pops_before(next);
+  }
+  [[gnu::noinline]] void finish_pop_later(Index position, slot here, Index next) noexcept {
+    mark_before(position, positions_.filled);
+    give_back(here);
+    finish_pops_before(next);
+  }
 
   /// Constructs `n` elements, or none if one throws.
   template <class It>
   void build(Index position, It& first, std::size_t n) {
-    unfinished batch([this, position](std::size_t i) { return element(positions_.next(position, i)); });
+    unfinished batch([this, position](std::size_t i) { return slot_at(positions_.next(position, i)).element(); });
     batch.build(first, n);
     batch.keep();
   }
@@ -478,19 +549,6 @@ class slot_ring {
     }
     ~holding() {
       if (!advanced) ring.pushed_.clear(ring.positions_.held());
-    }
-  };
-
-  /// Destroys the element and frees its slot on the way out, whichever way that is.
-  struct release_on_exit {
-    slot_ring& ring;
-    cursor here;
-
-    ~release_on_exit() {
-      std::destroy_at(here.element());
-      ring.settle_pops_before(here);
-      ring.give_back(here);
-      ring.finish_pops_before(ring.positions_.next(here.position()));
     }
   };
 

@@ -60,6 +60,13 @@ enum class attention : unsigned char {
   watches  ///< It does not: another waiter is woken or told all the same.
 };
 
+/// The call of an entry's function that is under way, as it is seen by a thread.
+enum class call_under_way : unsigned char {
+  none,
+  here,      ///< Further up on this thread's stack.
+  elsewhere  ///< In another thread.
+};
+
 /// A waiter that is told of a notification. Lives as long as its wait, in the object that waits.
 class wait_entry {
  public:
@@ -210,16 +217,17 @@ class alignas(cache_line) wait_point {
 
   /// For an entry that goes on while its function may still be called by the thread that told it: that thread does not
   /// touch it any more when the call returns. Where it is the calling thread itself, it does not touch the wait point
-  /// either. False: there was no such call, or it has been detached from already.
-  [[gnu::noinline]] bool detach(const wait_entry* entry) noexcept {
+  /// either. Says what there was to detach from.
+  [[gnu::noinline]] call_under_way detach(wait_entry& entry) noexcept {
     const spin_lock::guard locked(lock_);
-    call* const under_way = call_of(entry);
-    if (under_way == nullptr) return false;
-    if (under_way->caller == thread_token())
+    call* const under_way = call_of(&entry);
+    if (under_way == nullptr) return call_under_way::none;
+    if (under_way->caller == thread_token()) {
       let_go(*under_way);
-    else
-      under_way->entry = nullptr;
-    return true;
+      return call_under_way::here;
+    }
+    under_way->entry = nullptr;
+    return call_under_way::elsewhere;
   }
 
   /// Tells this entry alone, as if it were the oldest; nothing where it has been told already.

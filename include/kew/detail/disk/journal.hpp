@@ -1,0 +1,830 @@
+// The log of a durable queue: what was published, and what became of it, in files of a folder. Knows nothing of T.
+//
+// Write        every call appends a record to a buffer and returns its position. write() hands the buffer to the
+//              operating system, which keeps it when the process is killed; commit() also waits until it is on disk,
+//              unless the log syncs by interval. The thread that syncs covers everything that was appended before it
+//              began; others wait for it, and one of them leads the next sync. So no timer is needed for a group.
+// Files        segments of a fixed size, reserved when they are made, so that a full disk is found then, when nothing has
+//              been written yet. A part of each is kept for what is not a new message: on a full disk messages can still
+//              be acknowledged, which makes room.
+// Old files    go from the oldest on, when no message in it is left. So a record is never there without the message
+//              that it is about being either there or gone with all its records. A few old messages do not keep much
+//              behind them: when the log is much larger than what it holds, they are written again at its end.
+// Opening      always begins a new segment, which says where the one before ends; what was not known to be on disk is
+//              written into it again. So bytes behind a torn end are never taken for records, and nothing depends on
+//              what the memory of the operating system shows after a failed sync.
+// Errors       a write or a sync that failed, and a folder that cannot be synced, are final: this and every later call
+//              throws durable_error. A segment that cannot be made (a full disk) is not: the call has done nothing.
+// Threads      any number. Records about the same message are ordered by the caller.
+#pragma once
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <kew/config.hpp>
+#include <kew/detail/disk/file.hpp>
+#include <kew/detail/disk/record.hpp>
+#include <kew/detail/disk/replay.hpp>
+#include <kew/detail/machine/clock.hpp>
+#include <kew/detail/machine/min_max.hpp>
+#include <kew/detail/machine/thread.hpp>
+#include <kew/detail/wait/mutex.hpp>
+#include <kew/detail/wait/wait_point.hpp>
+#include <kew/durable_options.hpp>
+#include <kew/error.hpp>
+
+namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
+
+struct journal_segment;
+
+/// What the log knows of a message that is in it. Belongs to the journal; others hold a pointer to it until the message
+/// is settled.
+struct journal_message {
+  std::uint64_t id = 0;
+  record_state state{};
+  std::string reason{};
+
+  journal_segment* segment = nullptr;  ///< Where its bytes are.
+  std::uint64_t offset = 0;            ///< Of the record.
+  std::uint64_t size = 0;              ///< Of the record.
+  journal_message* previous = nullptr;
+  journal_message* next = nullptr;
+};
+
+struct journal_segment {
+  std::uint64_t number = 0;
+  std::uint64_t identity = 0;        ///< Of its records.
+  std::uint64_t size = 0;            ///< Of the file.
+  journal_message* first = nullptr;  ///< The messages in it that are not settled, in no order.
+  std::uint64_t alive = 0;           ///< The size of their records.
+
+  journal_segment() = default;
+  journal_segment(const journal_segment&) = delete;
+  journal_segment& operator=(const journal_segment&) = delete;
+  ~journal_segment() {
+    while (first != nullptr) delete std::exchange(first, first->next);
+  }
+
+  void add(journal_message& message) noexcept {
+    message.segment = this;
+    message.previous = nullptr;
+    message.next = first;
+    if (first != nullptr) first->previous = &message;
+    first = &message;
+    alive += message.size;
+  }
+  void remove(journal_message& message) noexcept {
+    (message.previous != nullptr ? message.previous->next : first) = message.next;
+    if (message.next != nullptr) message.next->previous = message.previous;
+    alive -= message.size;
+  }
+};
+
+class journal {
+ public:
+  struct options {
+    std::string folder{};
+    std::string type{};
+    std::chrono::nanoseconds interval{0};  ///< 0: sync each.
+    std::uint64_t segment_size = std::uint64_t{64} << 20;
+    bool repair = false;
+    std::function<void(const recovery&)> on_recovery{};
+  };
+
+  /// So many bytes were appended before, in this and all earlier segments.
+  using position = std::uint64_t;
+
+  /// A message that was found when the log was opened.
+  struct found {
+    journal_message* message;
+    std::string payload;
+  };
+
+  /// What the log takes on disk.
+  struct sizes {
+    std::size_t files;
+    std::uint64_t bytes;  ///< Of all files.
+    std::uint64_t alive;  ///< Of messages that are not settled.
+  };
+
+  explicit journal(options how) : how_(std::move(how)) {
+    how_.segment_size = max(how_.segment_size, smallest_segment);
+    make_folder(how_.folder);
+    lock_folder();
+    open_log();
+    if (by_interval()) flusher_ = thread([this] { flush(); });
+  }
+  journal(const journal&) = delete;
+  journal& operator=(const journal&) = delete;
+
+  /// Syncs what is left.
+  ~journal() {
+    if (flusher_.joinable()) {
+      {
+        const mutex::guard locked(mutex_);
+        stopping_ = true;
+      }
+      idle_.notify_all();
+      flusher_.join();
+    }
+    const mutex::guard locked(mutex_);
+    if (!syncing_) sync_here();
+  }
+
+  /// What was in the folder, in the order in which it is ready.
+  std::vector<found> take_found() noexcept { return std::move(found_); }
+
+  // ---- Records ---------------------------------------------------------------------------------------------------
+
+  /// Messages of several go in together: append each, then commit the position of the last. If it throws, this one is
+  /// not in the log.
+  position publish(std::string_view payload, journal_message*& added) {
+    check_size(payload);
+    auto message = std::make_unique<journal_message>();
+    record_head head;
+    head.body_crc = crc32c().add(payload).value();
+    head.size = static_cast<std::uint32_t>(payload.size());
+    head.kind = record_kind::message;
+    mutex::guard locked(mutex_);
+    message->size = record_size(payload.size());
+    make_room(locked, message->size, true);
+    head.id = message->id = next_id_++;
+    message->offset = append(head, payload, {});
+    return add(*message.release(), added);
+  }
+
+  /// The same, for a message that is a dead letter from the beginning.
+  position publish_dead(std::string_view payload, journal_message*& added) {
+    check_size(payload);
+    auto message = std::make_unique<journal_message>();
+    message->state.dead = 1;
+    mutex::guard locked(mutex_);
+    message->size = size_with_state({}, payload);
+    make_room(locked, message->size, true);
+    message->id = next_id_++;
+    begin_batch();
+    message->offset = offset_of(appended_);
+    append_message(pending_, *segments_.back(), message->offset, message->id, message->state, {}, payload);
+    appended_ += message->size;
+    return add(*message.release(), added);
+  }
+
+  /// The message is handed over, for so many times in all. Not on disk before the next commit of whatever comes after
+  /// it; after a power cut it may not have been.
+  position handed(journal_message& message, unsigned attempts, unsigned failures) {
+    mutex::guard locked(mutex_);
+    record_state next = message.state;
+    next.attempts = attempts;
+    next.failures = failures;
+    next.handed = 1;
+    next.due = next.delay = 0;
+    return change(locked, message, record_kind::handed, next, {});
+  }
+
+  /// The message came back, to be ready at that time of the calendar or now, behind those that are ready.
+  position returned(journal_message& message, unsigned attempts, unsigned failures, std::int64_t due,
+                    std::int64_t delay) {
+    mutex::guard locked(mutex_);
+    record_state next = message.state;
+    next.attempts = attempts;
+    next.failures = failures;
+    next.handed = 0;
+    next.order = next_id_++;
+    next.due = due;
+    next.delay = delay;
+    return change(locked, message, record_kind::returned, next, {});
+  }
+
+  /// The message is a dead letter now, or is one again, handed over as such so many times. Behind the others.
+  position died(journal_message& message, std::string_view reason, unsigned attempts, unsigned failures) {
+    mutex::guard locked(mutex_);
+    record_state next;
+    next.dead = 1;
+    next.attempts = attempts;
+    next.failures = failures;
+    next.order = next_id_++;
+    const position end = change(locked, message, record_kind::dead, next, reason);
+    message.reason = reason;
+    return end;
+  }
+
+  /// The message has left the queue. Afterwards the journal_message is gone.
+  position settled(journal_message& message) {
+    mutex::guard locked(mutex_);
+    make_room(locked, record_size(0), false);
+    append({0, crc32c().value(), 0, 0, record_kind::settled, 0, message.id}, {}, {});
+    message.segment->remove(message);
+    delete &message;
+    return appended();
+  }
+
+  // ---- Where it is kept ------------------------------------------------------------------------------------------
+
+  /// Returns when everything up to `end` outlives the process.
+  void write(position end) {
+    mutex::guard locked(mutex_);
+    if (written_ < end) write_pending();
+    if (written_ < end) raise_failure();
+  }
+
+  /// Returns when everything up to `end` is on disk; with an interval, when it outlives the process.
+  void commit(position end) {
+    mutex::guard locked(mutex_);
+    if (by_interval()) {
+      if (written_ < end) write_pending();
+      if (written_ < end) raise_failure();
+    } else {
+      sync_until(locked, end);
+    }
+    if (segments_.size() > 1 && segments_.front()->first == nullptr) remove_settled();
+  }
+
+  /// Returns when everything is on disk.
+  void sync() {
+    mutex::guard locked(mutex_);
+    sync_until(locked, appended_);
+  }
+
+  /// Throws where the log has failed.
+  void check() {
+    const mutex::guard locked(mutex_);
+    if (failed()) raise_failure();
+  }
+
+  sizes measure() {
+    const mutex::guard locked(mutex_);
+    sizes all{segments_.size(), 0, alive()};
+    for (const auto& segment : segments_) all.bytes += segment->size;
+    return all;
+  }
+
+  const std::string& folder() const noexcept { return how_.folder; }
+
+  static void say(const std::function<void(const recovery&)>& to, const recovery& what) {
+    if (to)
+      to(what);
+    else
+      std::fprintf(stderr, "%s\n", what.text.c_str());
+  }
+
+ private:
+  static constexpr std::uint64_t smallest_segment = 4096;
+
+  bool by_interval() const noexcept { return how_.interval > std::chrono::nanoseconds::zero(); }
+  std::string path_of(std::uint64_t number) const { return replay::path_in(how_.folder, segment_name(number)); }
+
+  // ---- Opening ---------------------------------------------------------------------------------------------------
+
+  static void make_folder(const std::string& folder) {
+    int error = folder_make(folder);
+    const std::size_t slash = folder.find_last_of('/');
+    const std::string above = slash == std::string::npos ? "." : folder.substr(0, max<std::size_t>(slash, 1));
+    if (error == ENOENT && above != folder && above != ".") {
+      make_folder(above);
+      error = folder_make(folder);
+    }
+    if (error == EEXIST) return;
+    if (error == 0) error = folder_sync(above);
+    if (error != 0) raise_disk_error(folder, error, "make the folder");
+  }
+
+  void lock_folder() {
+    const std::string path = replay::path_in(how_.folder, "lock");
+    if (const int error = lock_.open(path, file_use::lock); error != 0) raise_disk_error(path, error, "write");
+    const int error = file_lock(lock_.get());
+    if (error == EWOULDBLOCK)
+      raise_error(durable_error("kew: " + how_.folder +
+                                    " is open already, in this process or in another one: a folder "
+                                    "has one durable_queue at a time",
+                                how_.folder, std::error_code(error, std::generic_category())));
+    if (error != 0) raise_disk_error(path, error, "lock");
+  }
+
+  void open_log() {
+    replay log({.folder = how_.folder, .type = how_.type, .repair = how_.repair});
+    for (const recovery& finding : log.findings()) say(how_.on_recovery, finding);
+
+    std::vector<std::pair<std::uint64_t, replayed_message*>> messages;
+    std::uint64_t alive = 0;
+    messages.reserve(log.messages().size());
+    for (auto& [id, message] : log.messages()) {
+      messages.emplace_back(id, &message);
+      alive += message.size;
+    }
+    const auto order = [](const std::pair<std::uint64_t, replayed_message*>& each) {
+      return each.second->state.order != 0 ? each.second->state.order : each.first;
+    };
+    std::sort(messages.begin(), messages.end(), [&](const auto& a, const auto& b) { return order(a) < order(b); });
+    std::uint64_t all = 0;
+    for (const replayed_segment& each : log.segments()) {
+      segments_.push_back(std::make_unique<journal_segment>());
+      segments_.back()->number = each.header.number;
+      segments_.back()->identity = identity_of_records(each.header);
+      segments_.back()->size = each.end;
+      all += each.end;
+    }
+
+    // Either all that is alive is written again, or only what may not have been on disk.
+    const bool anew = log.damaged() || alive <= how_.segment_size / 8 || all > most_garbage * alive;
+    const std::size_t before = segments_.size();
+    segment_header header;
+    header.number = before == 0 ? 1 : segments_.back()->number + 1;
+    header.identity = identity_ = before == 0 ? random_identity() : log.segments().back().header.identity;
+    header.previous_end = before == 0 ? 0 : log.on_disk();
+    header.oldest = anew || before == 0 ? header.number : segments_.front()->number;
+    next_id_ = log.next_id();
+
+    auto next = std::make_unique<journal_segment>();
+    next->number = header.number;
+    next->identity = identity_of_records(header);
+    std::string records;
+    if (anew) {
+      for (auto& [id, message] : messages) {
+        const std::uint64_t offset = header_size + records.size();
+        append_message(records, *next, offset, id, message->state, message->reason, message->payload);
+        message->segment = before;
+        message->offset = offset;
+        message->size = header_size + records.size() - offset;
+      }
+    } else {
+      copy_tail(log, *next, records);
+    }
+    open_file file;
+    if (const problem wrong = make_segment(header, *next, records, file); wrong.error != 0)
+      raise_disk_error(wrong.file, wrong.error, wrong.doing);
+    begin_segment(std::move(next), file, header_size + records.size());
+
+    found_.reserve(messages.size());
+    for (auto& [id, message] : messages) {
+      auto kept = std::make_unique<journal_message>();
+      kept->id = id;
+      kept->state = message->state;
+      kept->reason = message->reason;
+      kept->offset = message->offset;
+      kept->size = message->size;
+      found_.push_back({kept.get(), std::move(message->payload)});
+      segments_[message->segment]->add(*kept.release());
+    }
+    clean_up(log, anew, before);
+  }
+
+  /// What was read from the end of the log, and is not known to be on disk.
+  void copy_tail(replay& log, const journal_segment& next, std::string& records) const {
+    const std::string_view bytes = log.last_bytes();
+    const std::size_t last = log.segments().size() - 1;
+    const std::uint64_t identity = identity_of_records(log.segments().back().header);
+    std::unordered_map<std::uint64_t, std::uint64_t> moved;  // from one offset to another
+    record_view record;
+    for (std::uint64_t at = log.on_disk(); read_record(bytes, at, identity, record); at = record.end) {
+      if (record.head.kind == record_kind::mark) continue;
+      const std::uint64_t offset = header_size + records.size();
+      moved.emplace(at, offset);
+      append_record(records, next, offset, record.head, record.body, {});
+    }
+    for (auto& [id, message] : log.messages()) {
+      if (message.segment != last || message.offset < log.on_disk()) continue;
+      message.offset = moved.at(message.offset);
+      message.segment = last + 1;
+    }
+  }
+
+  void clean_up(replay& log, bool anew, std::size_t before) {
+    for (const std::string& path : log.leftovers()) remove_or_raise(path);
+    if (anew) {
+      for (const replayed_segment& each : log.segments()) {
+        if (!each.damaged) {
+          remove_or_raise(each.path);
+        } else if (const int error = file_rename(each.path, each.path + ".damaged"); error != 0) {
+          raise_disk_error(each.path, error, "rename");
+        }
+      }
+      segments_.erase(segments_.begin(), segments_.begin() + static_cast<std::ptrdiff_t>(before));
+    } else if (before > 0) {
+      // What the file had reserved and not used.
+      open_file file;
+      if (file.open(log.segments().back().path, file_use::change) == 0) file_shorten(file.get(), log.on_disk());
+      segments_[before - 1]->size = log.on_disk();
+    }
+    if (anew || !log.leftovers().empty())
+      if (const int error = folder_sync(how_.folder); error != 0) raise_disk_error(how_.folder, error, "sync");
+    while (segments_.size() > 1 && segments_.front()->first == nullptr) {
+      const problem wrong = remove_oldest();
+      if (wrong.error != 0) raise_disk_error(wrong.file, wrong.error, wrong.doing);
+    }
+  }
+
+  static void remove_or_raise(const std::string& path) {
+    if (const int error = file_remove(path); error != 0 && error != ENOENT) raise_disk_error(path, error, "remove");
+  }
+
+  // ---- Segments --------------------------------------------------------------------------------------------------
+
+  struct problem {
+    int error = 0;
+    std::string file{};
+    const char* doing = "";
+    bool final = false;
+  };
+
+  /// Makes a file with a header and records, on disk and under its name.
+  problem make_segment(segment_header header, journal_segment& segment, std::string_view records, open_file& file) {
+    const std::string path = replay::path_in(how_.folder, replay::unfinished_name);
+    const std::string name = path_of(header.number);
+    header.first_id = next_id_;
+    header.filled = header_size + records.size();
+    header.type = how_.type;
+    segment.size = max(segment.size, max(how_.segment_size, header.filled + least_room));
+    const std::string head = encode_header(header);
+    // Until it has its name, nothing depends on it.
+    const auto given_up = [&](int error, const char* doing) {
+      file.close();
+      file_remove(path);
+      return problem{error, name, doing, false};
+    };
+    if (const int error = file.open(path, file_use::create); error != 0) return {error, name, "make", false};
+    if (const int error = file_reserve(file.get(), segment.size); error != 0)
+      return given_up(error, "reserve room on disk for");
+    if (const int error = file_write(file.get(), 0, head.data(), head.size()); error != 0)
+      return given_up(error, "write");
+    if (const int error = file_write(file.get(), header_size, records.data(), records.size()); error != 0)
+      return given_up(error, "write");
+    if (const int error = file_sync(file.get()); error != 0) return given_up(error, "sync");
+    if (const int error = file_rename(path, name); error != 0) return {error, name, "name", true};
+    if (const int error = folder_sync(how_.folder); error != 0) return {error, how_.folder, "sync", true};
+    return {};
+  }
+
+  /// From now on records go there.
+  void begin_segment(std::unique_ptr<journal_segment> segment, open_file& file, std::uint64_t filled) {
+    segments_.push_back(std::move(segment));
+    file_.swap(file);
+    begins_ = appended_ - filled;
+    synced_ = written_ = appended_;
+  }
+
+  std::uint64_t offset_of(position at) const noexcept { return at - begins_; }
+
+  /// Makes sure that the segment has room for a record of that size, by a new segment if it must. Throws where that is
+  /// not to be had.
+  void make_room(mutex::guard& locked, std::uint64_t size, bool is_message) {
+    for (;;) {
+      if (failed()) raise_failure();
+      const journal_segment& here = *segments_.back();
+      const std::uint64_t kept = is_message ? kept_room(here.size) : 0;
+      const std::uint64_t needed = size + (pending_.empty() ? mark_size : 0) + kept;
+      if (offset_of(appended_) + needed <= here.size) {
+        pending_.reserve(pending_.size() + mark_size + static_cast<std::size_t>(size));
+        return;
+      }
+      if (syncing_) {
+        await_sync(locked, appended_);
+        continue;
+      }
+      next_segment(size);
+    }
+  }
+
+  /// Room that new messages leave for what becomes of the others.
+  static constexpr std::uint64_t kept_room(std::uint64_t segment_size) noexcept { return segment_size / 16; }
+
+  /// With nobody syncing: everything goes to disk, and a new segment is begun.
+  void next_segment(std::uint64_t size) {
+    sync_here();
+    if (failed()) raise_failure();
+
+    const journal_segment& last = *segments_.back();
+    segment_header header;
+    header.number = last.number + 1;
+    header.identity = identity_;
+    header.previous_end = offset_of(appended_);
+    header.oldest = segments_.front()->number;
+    auto next = std::make_unique<journal_segment>();
+    next->number = header.number;
+    next->identity = identity_of_records(header);
+    const std::uint64_t least = header_size + mark_size + size + least_room;
+    next->size = max(how_.segment_size, least + kept_room(2 * least));
+    open_file file;
+    if (problem wrong = make_segment(header, *next, {}, file); wrong.error != 0) {
+      if (wrong.final) {
+        fail(std::move(wrong));
+        raise_failure();
+      }
+      raise_disk_error(wrong.file, wrong.error, wrong.doing);
+    }
+    begin_segment(std::move(next), file, header_size);
+    copy_forward();
+    remove_settled();
+  }
+
+  std::uint64_t alive() const noexcept {
+    std::uint64_t sum = 0;
+    for (const auto& segment : segments_) sum += segment->alive;
+    return sum;
+  }
+
+  /// Everything to disk, by a thread that goes on holding the mutex. Nobody else is syncing.
+  void sync_here() {
+    write_pending();
+    if (failed() || synced_ == written_) return;
+    if (const int error = file_sync(file_.get()); error != 0)
+      return fail({error, path_of(segments_.back()->number), "sync", true});
+    synced_ = written_;
+    unsynced_since_ = never;
+    turns_[0].notify_all();
+    turns_[1].notify_all();
+  }
+
+  /// Where the log is much larger than what it holds, writes messages of the oldest segment again, into half of the new
+  /// one at most.
+  void copy_forward() {
+    std::uint64_t all = 0;
+    for (const auto& segment : segments_) all += segment->size;
+    const std::uint64_t most = most_garbage * alive() + few_segments * how_.segment_size;
+    while (all > most && segments_.size() > 1) {
+      journal_segment& oldest = *segments_.front();
+      journal_segment& here = *segments_.back();
+      file_bytes bytes;
+      std::uint64_t size = 0;
+      if (oldest.first != nullptr)
+        if (const int error = bytes.read(path_of(oldest.number), oldest.size, size); error != 0)
+          return fail({error, path_of(oldest.number), "read", true});
+      while (journal_message* const message = oldest.first) {
+        record_view record;
+        if (!read_record(bytes.view(), message->offset, oldest.identity, record))
+          return fail({EIO, path_of(oldest.number), "read a record in", true});
+        std::string_view payload = record.body;
+        if ((record.head.flags & flag_state) != 0) {
+          record_state state;
+          std::uint32_t reason = 0;
+          if (take_plain(payload, state) && take_plain(payload, reason)) payload.remove_prefix(reason);
+        }
+        const std::uint64_t needed = size_with_state(message->reason, payload);
+        if (offset_of(appended_) + mark_size + needed > (header_size + here.size) / 2) return sync_here();
+        begin_batch();
+        const std::uint64_t offset = offset_of(appended_);
+        append_message(pending_, here, offset, message->id, message->state, message->reason, payload);
+        appended_ += needed;
+        oldest.remove(*message);
+        message->offset = offset;
+        message->size = needed;
+        here.add(*message);
+      }
+      // Copies are on disk before what they were made from goes.
+      sync_here();
+      if (failed()) return;
+      all -= oldest.size;
+      if (problem wrong = remove_oldest(); wrong.error != 0) return fail(std::move(wrong));
+    }
+  }
+
+  problem remove_oldest() {
+    const std::string path = path_of(segments_.front()->number);
+    if (const int error = file_remove(path); error != 0) return {error, path, "remove", true};
+    // Before the next one: a segment must not come back without the one behind it, where its verdicts are.
+    if (const int error = folder_sync(how_.folder); error != 0) return {error, how_.folder, "sync", true};
+    segments_.pop_front();
+    return {};
+  }
+
+  void remove_settled() {
+    while (!failed() && segments_.size() > 1 && segments_.front()->first == nullptr)
+      if (problem wrong = remove_oldest(); wrong.error != 0) fail(std::move(wrong));
+  }
+
+  // ---- Appending -------------------------------------------------------------------------------------------------
+
+  static void append_record(std::string& to, const journal_segment& segment, std::uint64_t offset, record_head head,
+                            std::string_view a, std::string_view b) {
+    const std::size_t begin = to.size();
+    to.resize(begin + sizeof(record_head));
+    write_head(to.data() + begin, head, segment.identity, offset);
+    to += a;
+    to += b;
+    to.resize(begin + static_cast<std::size_t>(record_size(a.size() + b.size())));
+  }
+
+  static void append_message(std::string& to, const journal_segment& segment, std::uint64_t offset, std::uint64_t id,
+                             const record_state& state, std::string_view reason, std::string_view payload) {
+    std::string before;
+    append_plain(before, state);
+    append_plain(before, static_cast<std::uint32_t>(reason.size()));
+    before += reason;
+    record_head head;
+    head.body_crc = crc32c().add(before).add(payload).value();
+    head.size = static_cast<std::uint32_t>(before.size() + payload.size());
+    head.kind = record_kind::message;
+    head.flags = flag_state;
+    head.id = id;
+    append_record(to, segment, offset, head, before, payload);
+  }
+
+  static void check_size(std::string_view payload) {
+    if (payload.size() > most_record)
+      raise_error(
+          std::length_error("kew: a message of " + std::to_string(payload.size()) + " bytes is too long for the log"));
+  }
+
+  static std::uint64_t size_with_state(std::string_view reason, std::string_view payload) noexcept {
+    return record_size(sizeof(record_state) + sizeof(std::uint32_t) + reason.size() + payload.size());
+  }
+
+  position add(journal_message& message, journal_message*& added) {
+    segments_.back()->add(message);
+    added = &message;
+    return appended();
+  }
+
+  /// Leaves room for the mark that stands before each write.
+  void begin_batch() {
+    if (!pending_.empty()) return;
+    pending_.resize(mark_size);
+    appended_ += mark_size;
+  }
+
+  /// make_room has been called. Returns the offset of the record.
+  std::uint64_t append(const record_head& head, std::string_view a, std::string_view b) {
+    begin_batch();
+    const std::uint64_t offset = offset_of(appended_);
+    append_record(pending_, *segments_.back(), offset, head, a, b);
+    appended_ += record_size(head.size);
+    return offset;
+  }
+
+  position change(mutex::guard& locked, journal_message& message, record_kind kind, const record_state& next,
+                  std::string_view reason) {
+    std::string_view state(reinterpret_cast<const char*>(&next), sizeof(next));
+    make_room(locked, record_size(state.size() + reason.size()), false);
+    append({0, crc32c().add(state).add(reason).value(), static_cast<std::uint32_t>(state.size() + reason.size()), 0,
+            kind, 0, message.id},
+           state, reason);
+    message.state = next;
+    return appended();
+  }
+
+  position appended() {
+    if (by_interval() && unsynced_since_ == never) {
+      unsynced_since_ = now();
+      idle_.notify();
+    }
+    return appended_;
+  }
+
+  // ---- Writing and syncing ---------------------------------------------------------------------------------------
+
+  bool failed() const noexcept { return failure_.error != 0; }
+
+  void fail(problem what) {
+    if (failed()) return;
+    failure_ = std::move(what);
+    turns_[0].notify_all();
+    turns_[1].notify_all();
+  }
+
+  [[noreturn]] void raise_failure() const {
+    const std::error_code code(failure_.error, std::generic_category());
+    raise_error(durable_error("kew: cannot " + std::string(failure_.doing) + ' ' + failure_.file + ": " +
+                                  code.message() + "; the queue has stopped, and goes on where it is opened again",
+                              failure_.file, code));
+  }
+
+  /// Hands what was appended to the operating system. Under the mutex, because it takes less time than a wait for it.
+  void write_pending() {
+    if (pending_.empty() || failed()) return;
+    const position begin = appended_ - pending_.size();
+    const std::uint64_t offset = offset_of(begin);
+    const std::uint64_t on_disk = offset_of(synced_);
+    record_head mark;
+    mark.body_crc = crc32c().add(&on_disk, sizeof(on_disk)).value();
+    mark.size = sizeof(on_disk);
+    mark.kind = record_kind::mark;
+    write_head(pending_.data(), mark, segments_.back()->identity, offset);
+    std::memcpy(pending_.data() + sizeof(record_head), &on_disk, sizeof(on_disk));
+    if (const int error = file_write(file_.get(), offset, pending_.data(), pending_.size()); error != 0)
+      return fail({error, path_of(segments_.back()->number), "write", true});
+    written_ = appended_;
+    pending_.clear();
+  }
+
+  void sync_until(mutex::guard& locked, position end) {
+    while (synced_ < end) {
+      if (failed()) raise_failure();
+      if (syncing_)
+        await_sync(locked, end);
+      else
+        lead_sync(locked);
+    }
+  }
+
+  /// Writes and syncs for all that wait.
+  void lead_sync(mutex::guard& locked) {
+    write_pending();
+    if (failed()) return;
+    syncing_ = true;
+    ++turn_;
+    syncing_until_ = written_;
+    unsynced_since_ = never;
+    const int file = file_.get();
+    locked.unlock();
+    const int error = file_sync(file);
+    locked.lock();
+    syncing_ = false;
+    if (error != 0)
+      fail({error, path_of(segments_.back()->number), "sync", true});
+    else
+      end_sync(locked, syncing_until_);
+  }
+
+  void end_sync(mutex::guard& locked, position until) {
+    synced_ = until;
+    const std::size_t this_turn = turn_ % 2;
+    locked.unlock();
+    turns_[1 - this_turn].notify();  // one of those that came too late leads the next sync, while the others get up
+    turns_[this_turn].notify_all();
+    locked.lock();
+  }
+
+  /// Waits for the sync that is under way, or where that began too early, for the next one.
+  void await_sync(mutex::guard& locked, position end) {
+    wait_point& point = turns_[end <= syncing_until_ ? turn_ % 2 : (turn_ + 1) % 2];
+    wait_point::ticket before = 0;
+    const bool prepared = point.prepare_wait(before);
+    if (prepared) point.settle();
+    locked.unlock();
+    if (prepared)
+      point.commit_wait(before, never);
+    else
+      yield();
+    locked.lock();
+  }
+
+  // ---- The interval ----------------------------------------------------------------------------------------------
+
+  /// Of the thread that syncs by interval.
+  void flush() {
+    mutex::guard locked(mutex_);
+    while (!stopping_ && !failed()) {
+      const time_point due = unsynced_since_ == never ? never : unsynced_since_ + how_.interval;
+      if (due <= now()) {
+        if (syncing_)
+          await_sync(locked, synced_);
+        else
+          lead_sync(locked);
+        continue;
+      }
+      wait_point::ticket before = 0;
+      if (!idle_.prepare_wait(before)) continue;
+      idle_.settle();
+      locked.unlock();
+      idle_.commit_wait(before, due);
+      locked.lock();
+    }
+  }
+
+  /// A log may be so many times as large as what it holds, and so many segments more, before old messages are copied.
+  static constexpr std::uint64_t most_garbage = 2;
+  static constexpr std::uint64_t few_segments = 4;
+  /// The least that a new segment has room for behind what it begins with.
+  static constexpr std::uint64_t least_room = 1024;
+
+  options how_;
+  open_file lock_{};
+  mutex mutex_{};
+
+  std::deque<std::unique_ptr<journal_segment>> segments_{};  ///< The last one is being written.
+  open_file file_{};                                         ///< Of the last segment.
+  std::vector<found> found_{};
+  std::uint64_t identity_ = 0;  ///< Of the log.
+  std::uint64_t next_id_ = 1;
+
+  std::string pending_{};  ///< Appended and not written: the last bytes up to appended_.
+  position begins_ = 0;    ///< Where the last segment begins; may have wrapped around below 0.
+  position appended_ = header_size;
+  position written_ = 0;
+  position synced_ = 0;
+  bool syncing_ = false;
+  position syncing_until_ = 0;
+  problem failure_{};
+
+  std::size_t turn_ = 0;   ///< The number of syncs that have begun.
+  wait_point turns_[2]{};  ///< Where calls wait for that sync, and for the next.
+
+  bool stopping_ = false;
+  time_point unsynced_since_ = never;
+  wait_point idle_{};
+  thread flusher_{};
+};
+
+}}}  // namespace kew::KEW_NAMESPACE::detail

@@ -1,0 +1,456 @@
+// The books of a queue of messages: which are ready, delayed or outstanding, what is due when, and what failed how often.
+// For every message_queue that keeps its messages itself: work_queue in memory, durable_queue over its journal.
+//
+// Use          by one thread at a time: the owner holds a mutex around each call. Time comes in as an argument, and no
+//              call waits, so the books are the same in every run with the same calls.
+// What         an entry for each message, with the owner's Payload in it; entries stay where they are and are used again.
+//              There are two lanes: the queue, and its dead letters. An entry that dies changes its lane, which takes
+//              no memory and cannot fail.
+// How          add → ready → hand_over → outstanding → acknowledge, put_back, put_back_at, fail or bury. Ready
+//              and outstanding entries are in lists. Deadlines are mostly all of the same timeout and so in the order of
+//              the list, which costs nothing; those of delays, and those that were extended, are in a heap.
+// Cost         O(1) a call, but O(log n) in the number of delays and extended deadlines, and for advance() as much for
+//              each entry that was due. Memory grows with the most entries that there were at a time; only add() needs
+//              any.
+// Throws       only add(). Every other call is noexcept and cannot lose an entry.
+//
+// An owner that keeps a journal writes before it calls: what advance() passes to its function are the failures by
+// timeout, which may be worth a record, too; fails_for_good() says beforehand what fail() will do.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <kew/config.hpp>
+#include <kew/detail/machine/clock.hpp>
+#include <kew/detail/machine/min_max.hpp>
+#include <kew/detail/message/delivery_owner.hpp>
+#include <kew/detail/meter/queue_meter.hpp>
+#include <kew/queue_options.hpp>
+
+namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
+
+/// The queue itself, or its dead letters.
+enum class lane : unsigned char { live, dead };
+
+/// So long after `start`; the largest never ends.
+inline time_point time_after(time_point start, std::chrono::nanoseconds span) noexcept {
+  if (span >= never - start) return never;
+  return start + std::chrono::ceil<clock::duration>(span);
+}
+
+/// The entry of a message. What is not private is the owner's to read.
+template <class Payload, class Meter = no_meter>
+class ledger_entry {
+ public:
+  /// What the owner keeps of the message; there from add() until acknowledge().
+  Payload& payload() noexcept { return *payload_; }
+  /// Puts another payload in the place of one that was moved out.
+  void restock(Payload&& with) noexcept(std::is_nothrow_move_constructible_v<Payload>) {
+    payload_.emplace(std::move(with));
+  }
+
+  unsigned attempts() const noexcept { return attempts_; }  ///< How often it was handed over in this lane.
+  unsigned failures() const noexcept { return failures_; }
+  lane in() const noexcept { return lane_; }
+  /// Why it is in the dead lane; null in the other one.
+  const std::string* reason() const noexcept { return reason_.get(); }
+  /// By which the delivery that is outstanding is known.
+  delivery_ticket ticket() noexcept { return {reinterpret_cast<std::uintptr_t>(this), hand_over_}; }
+
+ private:
+  template <class, class>
+  friend class ledger;
+
+  enum class place : unsigned char { unused, ready, delayed, outstanding, late };
+  static constexpr std::size_t not_in_heap = SIZE_MAX;
+
+  // In the list of the ready ones, or of the outstanding ones whose deadlines are in order.
+  ledger_entry* previous_ = nullptr;
+  ledger_entry* next_ = nullptr;
+  bool listed_ = false;
+
+  place place_ = place::unused;
+  lane lane_ = lane::live;
+  unsigned attempts_ = 0;
+  unsigned failures_ = 0;
+  time_point due_ = never;                ///< The end of its delay or of its timeout.
+  std::size_t heap_index_ = not_in_heap;  ///< Where it is in the heap.
+  std::uint64_t hand_over_ = 0;           ///< The number of its last hand-over, of all lanes.
+  std::unique_ptr<const std::string> reason_{};
+  std::optional<Payload> payload_{};
+  [[no_unique_address]] typename Meter::stamp stamp_{};  ///< When it came in.
+};
+
+/// What the owner tells those that wait, when it has left its mutex.
+struct ledger_news {
+  std::size_t ready[2] = {0, 0};  ///< How many entries became ready, by lane.
+  std::size_t room = 0;           ///< How many left the live lane.
+};
+
+template <class Payload, class Meter = no_meter>
+class ledger {
+ public:
+  using entry = ledger_entry<Payload, Meter>;
+
+  explicit ledger(std::size_t capacity, unsigned max_attempts, std::chrono::nanoseconds timeout) noexcept
+      : capacity_(capacity), timeout_(timeout), max_attempts_(max_attempts) {}
+  ledger(const ledger&) = delete;
+  ledger& operator=(const ledger&) = delete;
+
+  // ---- In ------------------------------------------------------------------------------------------------------
+
+  std::size_t capacity() const noexcept { return capacity_; }
+  /// Whether the live lane has room for one more. The dead one always has.
+  bool has_room() const noexcept { return inside(lane::live) < capacity_; }
+
+  /// For an owner that writes to a disk before it adds: room and memory for one more, until add_reserved or unreserve.
+  /// Throws std::bad_alloc; then nothing has changed.
+  void reserve(lane in) {
+    std::size_t used = 1 + reserved_[0] + reserved_[1];
+    for (const queue_counts& each : counts_)
+      used += static_cast<std::size_t>(each.ready + each.delayed + each.outstanding);
+    if (used > entries_) grow();
+    ++reserved_[index(in)];
+  }
+  /// As add, without a need for memory. If the payload's constructor throws, the place is still reserved.
+  template <class... A>
+  entry& add_reserved(lane in, A&&... arguments) {
+    entry& made = add(in, std::forward<A>(arguments)...);
+    --reserved_[index(in)];
+    return made;
+  }
+  /// The place is free again.
+  void unreserve(lane in) noexcept {
+    --reserved_[index(in)];
+    if (in == lane::live) ++news_.room;
+  }
+
+  /// Makes the payload of a new ready entry from `arguments`. Throws std::bad_alloc, and what the payload's constructor
+  /// throws; then nothing has changed.
+  template <class... A>
+  entry& add(lane in, A&&... arguments) {
+    if (unused_ == nullptr) grow();
+    entry& made = *unused_;
+    made.payload_.emplace(std::forward<A>(arguments)...);
+    unused_ = made.next_;
+    made.next_ = nullptr;
+    made.lane_ = in;
+    made.attempts_ = 0;
+    made.failures_ = 0;
+    ++sum(in).published;
+    make_ready(made);
+    if (in == lane::live) made.stamp_ = meter_.entered(inside(in));
+    return made;
+  }
+
+  /// For an owner that comes back from a crash: what the journal knows of an entry that has just been added.
+  void restore(entry& added, unsigned attempts, unsigned failures, std::unique_ptr<const std::string> reason) noexcept {
+    added.attempts_ = attempts;
+    added.failures_ = failures;
+    added.reason_ = std::move(reason);
+  }
+  /// The same: it is not ready before that time.
+  void restore_delay(entry& added, time_point due) noexcept {
+    ready_[index(added.lane_)].remove(added);
+    queue_counts& here = sum(added.lane_);
+    --here.ready;
+    ++here.delayed;
+    added.place_ = entry::place::delayed;
+    added.due_ = due;
+    enter_heap(added);
+  }
+
+  // ---- Out and back --------------------------------------------------------------------------------------------
+
+  /// The first ready entry of a lane, or null.
+  entry* front(lane of) noexcept { return ready_[index(of)].first; }
+
+  /// The ticket that the next hand_over of this entry will have.
+  delivery_ticket next_ticket(entry& of) const noexcept {
+    return {reinterpret_cast<std::uintptr_t>(&of), hand_overs_ + 1};
+  }
+  /// How many hand-overs there were.
+  std::uint64_t hand_overs() const noexcept { return hand_overs_; }
+
+  /// From ready to outstanding, with a timeout from now.
+  void hand_over(entry& ready, time_point now) noexcept {
+    ready_[index(ready.lane_)].remove(ready);
+    queue_counts& here = sum(ready.lane_);
+    --here.ready;
+    ++here.outstanding;
+    if (++ready.attempts_ > 1) ++here.redelivered;
+    ready.hand_over_ = ++hand_overs_;
+    ready.place_ = entry::place::outstanding;
+    ready.due_ = time_after(now, timeout_);
+    if (ready.due_ == never) return;
+    // A thread may have looked at the clock before another one that came first.
+    if (in_order_.last != nullptr) ready.due_ = detail::max(ready.due_, in_order_.last->due_);
+    in_order_.add(ready);
+  }
+
+  /// The entry that is outstanding by this very ticket; null where it is too late, or a verdict was given.
+  entry* find(const delivery_ticket& ticket) noexcept {
+    entry* const found = with(ticket);
+    return found != nullptr && found->place_ == entry::place::outstanding ? found : nullptr;
+  }
+  /// The entry that was missed by this very ticket.
+  entry* find_late(const delivery_ticket& ticket) noexcept {
+    entry* const found = with(ticket);
+    return found != nullptr && found->place_ == entry::place::late ? found : nullptr;
+  }
+
+  /// Moves the timeout of an outstanding entry.
+  void extend(entry& outstanding, time_point due) noexcept {
+    leave_timers(outstanding);
+    outstanding.due_ = due;
+    enter_heap(outstanding);
+  }
+
+  /// The message is done. Its payload is destroyed: an owner that minds where has moved it out before.
+  void acknowledge(entry& outstanding) noexcept {
+    queue_counts& here = take(outstanding);
+    ++here.acked;
+    if (outstanding.lane_ == lane::live) leave_live(outstanding);
+    outstanding.payload_.reset();
+    outstanding.reason_.reset();
+    outstanding.place_ = entry::place::unused;
+    outstanding.next_ = unused_;
+    unused_ = &outstanding;
+  }
+
+  /// Back, behind all that are ready. No failure.
+  void put_back(entry& outstanding) noexcept {
+    take(outstanding);
+    make_ready(outstanding);
+  }
+  /// Back, and ready from that time on.
+  void put_back_at(entry& outstanding, time_point due) noexcept {
+    queue_counts& here = take(outstanding);
+    ++here.delayed;
+    outstanding.place_ = entry::place::delayed;
+    outstanding.due_ = due;
+    enter_heap(outstanding);
+  }
+
+  /// Whether one more failure is the last that this entry may have. In the dead lane none is.
+  bool fails_for_good(const entry& outstanding) const noexcept {
+    return outstanding.lane_ == lane::live && outstanding.failures_ + 1 >= max_attempts_;
+  }
+  /// The attempt failed: back, or dead.
+  void fail(entry& outstanding) noexcept {
+    const bool for_good = fails_for_good(outstanding);
+    if (outstanding.lane_ == lane::live) ++outstanding.failures_;
+    if (for_good)
+      bury(outstanding, nullptr);
+    else
+      put_back(outstanding);
+  }
+  /// To the dead letters. Without a reason it is one that failed too often.
+  void bury(entry& outstanding, std::unique_ptr<const std::string> reason) noexcept {
+    queue_counts& here = take(outstanding);
+    outstanding.reason_ = std::move(reason);
+    if (outstanding.lane_ == lane::live) {
+      ++here.dead;
+      leave_live(outstanding);
+      outstanding.lane_ = lane::dead;
+      outstanding.attempts_ = 0;
+      ++sum(lane::dead).published;
+    }
+    make_ready(outstanding);
+  }
+  /// The timeout is over, but the message is still the holder's: it stays outstanding until it is back.
+  void miss(entry& outstanding) noexcept {
+    leave_timers(outstanding);
+    outstanding.place_ = entry::place::late;
+  }
+
+  // ---- Time ----------------------------------------------------------------------------------------------------
+
+  /// When there is something for advance() to do; never where there is not.
+  time_point next_due() const noexcept {
+    const time_point first = in_order_.first != nullptr ? in_order_.first->due_ : never;
+    return heap_.empty() ? first : detail::min(first, heap_.front()->due_);
+  }
+
+  /// Makes ready what was delayed until now, and calls `timed_out(entry&)` for each delivery whose time is over: it
+  /// calls fail, bury or miss.
+  template <class F>
+  void advance(time_point now, F timed_out) {
+    while (!heap_.empty() && heap_.front()->due_ <= now) {
+      entry& due = *heap_.front();
+      if (due.place_ == entry::place::outstanding) {
+        timed_out(due);
+      } else {
+        leave_timers(due);
+        --sum(due.lane_).delayed;
+        make_ready(due);
+      }
+    }
+    while (in_order_.first != nullptr && in_order_.first->due_ <= now) timed_out(*in_order_.first);
+  }
+
+  // ---- Figures -------------------------------------------------------------------------------------------------
+
+  const queue_counts& counts(lane of) const noexcept { return counts_[index(of)]; }
+  /// How many are ready, delayed or outstanding, or have a place reserved.
+  std::uint64_t inside(lane of) const noexcept {
+    const queue_counts& here = counts(of);
+    return here.ready + here.delayed + here.outstanding + reserved_[index(of)];
+  }
+
+  /// What times those in the live lane. Its owner shows it the clock before what ends their time.
+  Meter& meter() noexcept { return meter_; }
+
+  /// What has happened since this was last asked.
+  ledger_news take_news() noexcept { return std::exchange(news_, {}); }
+
+  /// Destroys all payloads. Nothing else is to be called afterwards.
+  void clear() noexcept {
+    for (const chunk& each : chunks_)
+      for (std::size_t i = 0; i < each.size; ++i) each.entries[i].payload_.reset();
+  }
+
+ private:
+  using place = typename entry::place;
+
+  struct list {
+    entry* first = nullptr;
+    entry* last = nullptr;
+
+    void add(entry& at_end) noexcept {
+      at_end.previous_ = last;
+      at_end.next_ = nullptr;
+      at_end.listed_ = true;
+      (last != nullptr ? last->next_ : first) = &at_end;
+      last = &at_end;
+    }
+    void remove(entry& inside) noexcept {
+      (inside.previous_ != nullptr ? inside.previous_->next_ : first) = inside.next_;
+      (inside.next_ != nullptr ? inside.next_->previous_ : last) = inside.previous_;
+      inside.listed_ = false;
+    }
+  };
+
+  struct chunk {
+    std::unique_ptr<entry[]> entries;
+    std::size_t size;
+  };
+
+  static constexpr std::size_t index(lane of) noexcept { return static_cast<std::size_t>(of); }
+  queue_counts& sum(lane of) noexcept { return counts_[index(of)]; }
+
+  /// No entry is ever freed before the ledger is, so even an old ticket leads to one.
+  entry* with(const delivery_ticket& ticket) noexcept {
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): the ticket was made from this pointer
+    entry* const found = reinterpret_cast<entry*>(ticket.place);
+    return found != nullptr && found->hand_over_ == ticket.hand_over ? found : nullptr;
+  }
+
+  void grow() {
+    // Twice as many each time, so that a large queue has few chunks.
+    const std::size_t more = chunks_.empty() ? first_chunk : 2 * chunks_.back().size;
+    // First, so that no later call needs memory: every entry may be in the heap.
+    heap_.reserve(entries_ + more);
+    chunks_.push_back({std::make_unique<entry[]>(more), more});
+    entries_ += more;
+    for (std::size_t i = more; i-- > 0;) {
+      entry& fresh = chunks_.back().entries[i];
+      fresh.next_ = unused_;
+      unused_ = &fresh;
+    }
+  }
+
+  void make_ready(entry& coming) noexcept {
+    coming.place_ = place::ready;
+    coming.due_ = never;
+    ready_[index(coming.lane_)].add(coming);
+    ++sum(coming.lane_).ready;
+    ++news_.ready[index(coming.lane_)];
+  }
+
+  void leave_live(const entry& leaving) noexcept {
+    ++news_.room;
+    meter_.left(leaving.stamp_);
+  }
+
+  /// Takes an entry out of the outstanding ones.
+  queue_counts& take(entry& outstanding) noexcept {
+    leave_timers(outstanding);
+    queue_counts& here = sum(outstanding.lane_);
+    --here.outstanding;
+    return here;
+  }
+
+  // ---- The heap: the earliest is at the front, of two at the same time the one that was handed over first -----------
+
+  static bool earlier(const entry& a, const entry& b) noexcept {
+    return a.due_ != b.due_ ? a.due_ < b.due_ : a.hand_over_ < b.hand_over_;
+  }
+  void leave_timers(entry& leaving) noexcept {
+    if (leaving.listed_) in_order_.remove(leaving);
+    if (leaving.heap_index_ == entry::not_in_heap) return;
+    const std::size_t hole = std::exchange(leaving.heap_index_, entry::not_in_heap);
+    entry* const last = heap_.back();
+    heap_.pop_back();
+    if (last == &leaving) return;
+    set(hole, *last);
+    sink(rise(hole));
+  }
+  void enter_heap(entry& coming) noexcept {
+    if (coming.due_ == never) return;
+    heap_.push_back(&coming);  // grow() has reserved it
+    coming.heap_index_ = heap_.size() - 1;
+    rise(coming.heap_index_);
+  }
+  void set(std::size_t at, entry& what) noexcept {
+    heap_[at] = &what;
+    what.heap_index_ = at;
+  }
+  std::size_t rise(std::size_t at) noexcept {
+    entry& rising = *heap_[at];
+    for (; at > 0 && earlier(rising, *heap_[(at - 1) / 2]); at = (at - 1) / 2) set(at, *heap_[(at - 1) / 2]);
+    set(at, rising);
+    return at;
+  }
+  void sink(std::size_t at) noexcept {
+    entry& sinking = *heap_[at];
+    for (;;) {
+      std::size_t child = 2 * at + 1;
+      if (child >= heap_.size()) break;
+      if (child + 1 < heap_.size() && earlier(*heap_[child + 1], *heap_[child])) ++child;
+      if (!earlier(*heap_[child], sinking)) break;
+      set(at, *heap_[child]);
+      at = child;
+    }
+    set(at, sinking);
+  }
+
+  static constexpr std::size_t first_chunk = 64;
+
+  const std::size_t capacity_;
+  const std::chrono::nanoseconds timeout_;
+  const unsigned max_attempts_;
+
+  list ready_[2]{};
+  list in_order_{};             ///< Outstanding entries with the queue's own timeout, the earliest deadline first.
+  std::vector<entry*> heap_{};  ///< Delayed entries, and outstanding ones whose timeout was extended.
+  queue_counts counts_[2]{};
+  std::uint64_t reserved_[2] = {0, 0};
+  ledger_news news_{};
+  [[no_unique_address]] Meter meter_{};
+  std::uint64_t hand_overs_ = 0;
+
+  entry* unused_ = nullptr;
+  std::vector<chunk> chunks_{};
+  std::size_t entries_ = 0;
+};
+
+}}}  // namespace kew::KEW_NAMESPACE::detail

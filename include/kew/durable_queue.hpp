@@ -1,0 +1,548 @@
+// durable_queue: messages that are not lost with the program: a message_queue over a folder.
+//
+// Use when     jobs must be done although the process may be killed, the machine lose its power or the disk be full; in
+//              one program, without a server. message_queue.hpp says what a delivery is and what each verdict means.
+// Avoid when   a message may be lost with the process: work_queue.hpp takes many times as many a second. When several
+//              programs share a queue: a folder has one durable_queue at a time. On a network file system, where locks
+//              and syncs are what its server makes of them.
+// Threads      any number, any call.
+// Progress     blocking. publish and a verdict wait for the disk: one fdatasync, which all threads that wait share.
+// Ordering     first in, first out; what comes back goes behind what is ready. After opening, as it was.
+// Errors       what the log cannot do throws durable_error, which names the file and the error, from publish, receive and
+//              verdicts. A disk without room for another segment is no end: publish throws, verdicts go on in the room
+//              that is kept for them, and what they settle makes room. After a write or a sync that failed every call
+//              throws: what was on the disk before that is there, and goes on where the folder is opened again, once the
+//              cause is gone. What the codec throws leaves publish. A delivery that is destroyed never throws.
+// Units        bytes and std::chrono durations.
+//
+// What is kept. publish answers success when the message is on disk, and ack(), reject() and requeue() true when the
+// verdict is. What was published and not acknowledged is delivered again after a crash. Each hand-over is in the log
+// before receive returns, so that a message that was outstanding has a higher attempt afterwards, and a failure more: a
+// crash counts as one, and so does the end of the queue while a delivery is out. A message with max_attempts failures is
+// dead; dead letters are in the same log. requeue(delay) keeps its delay, by the calendar, but never waits longer than
+// was asked for. extend() and close() are not kept.
+//
+// When the process is killed nothing of that is lost. When a power cut comes, with sync::each: nothing, but that a
+// hand-over whose record no later sync has covered may not have been counted. With sync::interval: nothing that is older
+// than the interval and the time that a sync takes; both answers come sooner, and a thread of the queue's own syncs.
+//
+// A message that its codec refuses when the folder is opened is a dead letter with that reason. It is not delivered, but
+// counted as dead in dead_letters().counts(), and kept in the folder for a codec that knows it.
+//
+// Folder       files of segment_size, reserved when they are made, and a lock. The log holds what is not acknowledged, twice
+//              that in old records at most, and a few segments more. Anything else in the folder is left alone. To back
+//              it up, copy it while no queue has it open.
+// fork         a child that goes on without exec shares the lock with its parent, and must not use the queue.
+//
+// Source       detail/disk/journal.hpp and detail/disk/record.hpp say what is written; the ways of losing data that they
+//              avoid are those of T. Pillai et al., "All file systems are not created equal", 2014, and A. Rebello et
+//              al., "Can applications recover from fsync failures?", 2020.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <new>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <kew/codec.hpp>
+#include <kew/config.hpp>
+#include <kew/detail/disk/journal.hpp>
+#include <kew/detail/machine/calendar.hpp>
+#include <kew/detail/machine/sync.hpp>
+#include <kew/detail/message/any_limit.hpp>
+#include <kew/detail/message/books.hpp>
+#include <kew/detail/message/delivery_owner.hpp>
+#include <kew/detail/message/ledger.hpp>
+#include <kew/detail/wait/backoff.hpp>
+#include <kew/durable_options.hpp>
+#include <kew/error.hpp>
+#include <kew/message_queue.hpp>
+#include <kew/queue_options.hpp>
+#include <kew/status.hpp>
+#include <kew/wait.hpp>
+#include <kew/work_queue.hpp>
+
+namespace kew { inline namespace KEW_NAMESPACE {
+
+namespace detail {
+
+/// A message and its place in the log.
+template <class T>
+struct durable_message {
+  template <class... A>
+  explicit durable_message(journal_message& place, A&&... arguments)
+      : value(std::forward<A>(arguments)...), kept(&place) {}
+
+  T value;
+  journal_message* kept;
+};
+
+/// Calls `action` where an exception must not get out: whether it came to its end. Without exceptions, on_error is told.
+template <class Action>
+bool without_throwing(Action action) noexcept {
+#if defined(__cpp_exceptions)
+  try {
+    action();
+    return true;
+  } catch (...) {
+    return false;
+  }
+#else
+  action();
+  return true;
+#endif
+}
+
+/// What a durable_queue and its deliveries share: lives until the last of them is gone.
+template <class T, class Wait>
+class durable_core final : public books<durable_core<T, Wait>, durable_message<T>, Wait>, public delivery_owner<T> {
+  using base = books<durable_core, durable_message<T>, Wait>;
+  using typename base::visit;
+
+  /// Each delivery has a copy of its own; else it has the only one.
+  static constexpr bool copies = std::is_copy_constructible_v<T>;
+  static_assert(copies || std::is_nothrow_move_constructible_v<T>,
+                "kew: a message that can only be moved must do so without throwing, or it could be lost");
+
+ public:
+  using typename base::entry;
+
+  explicit durable_core(const std::string& folder, const durable_options& how)
+      : base(limits_of(how)), max_attempts_(how.max_attempts), on_recovery_(how.on_recovery) {
+    log_.emplace(journal::options{.folder = folder,
+                                  .type = how.type.empty() ? name_of_codec<T>() : how.type,
+                                  .interval = how.sync.time(),
+                                  .segment_size = how.segment_size,
+                                  .repair = how.repair,
+                                  .on_recovery = how.on_recovery});
+    for (auto& [kept, payload] : log_->take_found()) restore(*kept, payload);
+    on_recovery_ = nullptr;
+  }
+
+  status publish(lane in, T& message, const any_limit& limit) {
+    std::string bytes;
+    codec<T>::encode(message, bytes);
+    const status has_room =
+        base::publish(in, limit, [in](ledger<durable_message<T>>& entries) { entries.reserve(in); });
+    if (!has_room) return has_room;
+    reservation reserved(*this, in, 1);
+    journal_message* kept = nullptr;
+    log_->commit(append(in, bytes, kept));
+    reserved.fill(*kept, message);
+    return status::success;
+  }
+
+  std::size_t publish_n(lane in, std::span<T> messages) {
+    std::size_t done = 0;
+    std::vector<journal_message*> kept;
+    std::string bytes;
+    while (done < messages.size()) {
+      std::size_t room = 0;
+      const status answer = base::publish(in, {}, [&](ledger<durable_message<T>>& entries) {
+        do entries.reserve(in), ++room;
+        while (room < messages.size() - done && (in == lane::dead || entries.has_room()));
+      });
+      if (!answer) break;
+      reservation places(*this, in, room);
+      kept.clear();
+      kept.reserve(room);
+      journal::position end = 0;
+      const auto append_all = [&] {
+        while (kept.size() < room) {
+          bytes.clear();
+          codec<T>::encode(messages[done + kept.size()], bytes);
+          journal_message* added = nullptr;
+          end = append(in, bytes, added);
+          kept.push_back(added);
+        }
+      };
+#if defined(__cpp_exceptions)
+      try {
+        append_all();
+      } catch (...) {
+        if (kept.empty() && done == 0) throw;
+      }
+#else
+      append_all();
+#endif
+      if (kept.empty()) break;
+      log_->commit(end);
+      for (journal_message* const each : kept) places.fill(*each, messages[done++]);
+      if (kept.size() < room) break;
+    }
+    return done;
+  }
+
+  result<delivery<T>> receive(lane from, const any_limit& limit) {
+    journal::position end = 0;
+    result<delivery<T>> out =
+        base::receive(from, limit, [&](visit& here, entry& first, time_point now) -> result<delivery<T>> {
+          journal_message& kept = *first.payload().kept;
+          std::unique_ptr<const std::string> why = why_dead(first);
+          if (from == lane::dead && kept.state.dead == 0)
+            log_->died(kept, why ? *why : std::string(), first.attempts(), first.failures());
+          end = log_->handed(kept, first.attempts() + 1, first.failures());
+          result<delivery<T>> made(std::in_place, *this, here.ledger().next_ticket(first), first.attempts() + 1,
+                                   std::move(why), lent(first));
+          here.ledger().hand_over(first, now);
+          return made;
+        });
+    if (out) log_->write(end);
+    return out;
+  }
+
+  bool settle(const delivery_ticket& ticket, const verdict& given, T& message) override {
+    std::unique_ptr<const std::string> reason;
+    if (given.kind == verdict_kind::reject) reason = std::make_unique<const std::string>(given.reason);
+    std::optional<T> done;  // destroyed without the mutex
+    journal::position end = 0;
+    bool counts = false;
+    {
+      visit here(*this);
+      if (!is_gone_) counts = decide(here, ticket, given, message, std::move(reason), done, end);
+      if (counts) ++committing_;
+    }
+    if (counts) {
+      const verdict_under_way until_the_end(*this);
+      log_->commit(end);
+    }
+    const ended_delivery ended(*this);
+    return counts;
+  }
+
+  void give_back(const delivery_ticket& ticket, T& message) noexcept override {
+    const ended_delivery ended(*this);
+    visit here(*this);
+    if (is_gone_) return;
+    here.catch_up();
+    if (entry* const held = here.ledger().find(ticket); held != nullptr) {
+      take_back(*held, message);
+      fail(*held);
+    } else {
+      come_late(here, ticket, message);
+    }
+  }
+
+  bool extend(const delivery_ticket& ticket, std::chrono::nanoseconds longer) override {
+    visit here(*this);
+    if (is_gone_) return false;
+    const time_point now = here.catch_up();
+    entry* const held = here.ledger().find(ticket);
+    if (held == nullptr) return false;
+    here.ledger().extend(*held, time_after(now, longer));
+    return true;
+  }
+
+  queue_counts counts(lane of) {
+    queue_counts all = base::counts(of);
+    if (of == lane::dead) {
+      all.published += undecodable_;
+      all.dead += undecodable_;
+    }
+    return all;
+  }
+
+  journal& log() noexcept { return *log_; }
+
+  /// The queue is gone, and the folder is free: so is this, when the last delivery is.
+  void abandon() noexcept {
+    std::uint64_t handed_over = 0;
+    bool last_verdicts = true;
+    for (backoff wait; last_verdicts; wait.pause()) {
+      visit here(*this);
+      is_gone_ = true;
+      handed_over = here.ledger().hand_overs();
+      last_verdicts = committing_ > 0;
+    }
+    this->without_visits().clear();
+    log_.reset();
+    // Edge "durable delivery ended": sees what the last calls of all deliveries did.
+    if (ended_.fetch_sub(handed_over, acq_rel) == handed_over) delete this;
+  }
+
+ private:
+  friend base;
+
+  static queue_options limits_of(const durable_options& how) {
+    return checked(
+        {.capacity = how.capacity, .max_attempts = how.max_attempts, .visibility_timeout = how.visibility_timeout});
+  }
+
+  journal::position append(lane in, std::string_view bytes, journal_message*& kept) {
+    return in == lane::dead ? log_->publish_dead(bytes, kept) : log_->publish(bytes, kept);
+  }
+
+  /// Places in the ledger for messages that are being written. What is not filled is free again at the end.
+  class reservation {
+   public:
+    explicit reservation(durable_core& core, lane in, std::size_t places) noexcept
+        : core_(core), in_(in), places_(places) {}
+    reservation(const reservation&) = delete;
+    reservation& operator=(const reservation&) = delete;
+    ~reservation() {
+      if (places_ == 0) return;
+      visit here(core_);
+      for (; places_ > 0; --places_) here.ledger().unreserve(in_);
+    }
+
+    /// If the move throws, the message is in the log, and comes back when it is opened again.
+    void fill(journal_message& kept, T& message) {
+      visit here(core_);
+      here.ledger().add_reserved(in_, kept, std::move(message));
+      --places_;
+    }
+
+   private:
+    durable_core& core_;
+    const lane in_;
+    std::size_t places_;
+  };
+
+  /// With the mutex held: the verdict is in the log, up to `end`, and in the ledger; false where it is too late.
+  bool decide(visit& here, const delivery_ticket& ticket, const verdict& given, T& message,
+              std::unique_ptr<const std::string> reason, std::optional<T>& done, journal::position& end) {
+    const time_point now = here.catch_up();
+    entry* const held = here.ledger().find(ticket);
+    if (held == nullptr) {
+      come_late(here, ticket, message);
+      return false;
+    }
+    journal_message& kept = *held->payload().kept;
+    switch (given.kind) {
+      case verdict_kind::ack:
+        end = log_->settled(kept);
+        if constexpr (copies && std::is_nothrow_move_constructible_v<T> && !std::is_trivially_destructible_v<T>)
+          done.emplace(std::move(held->payload().value));
+        here.ledger().acknowledge(*held);
+        break;
+      case verdict_kind::requeue: {
+        const bool later = given.delay > std::chrono::nanoseconds::zero();
+        const std::int64_t date = calendar_now();
+        const std::int64_t delay = later ? given.delay.count() : 0;
+        end = log_->returned(kept, held->attempts(), held->failures(),
+                             !later                     ? 0
+                             : delay < INT64_MAX - date ? date + delay
+                                                        : INT64_MAX,
+                             delay);
+        take_back(*held, message);
+        if (later)
+          here.ledger().put_back_at(*held, time_after(now, given.delay));
+        else
+          here.ledger().put_back(*held);
+        break;
+      }
+      case verdict_kind::reject: {
+        const bool again = held->in() == lane::dead;
+        end = log_->died(kept, *reason, again ? held->attempts() : 0, again ? held->failures() : 0);
+        take_back(*held, message);
+        here.ledger().bury(*held, std::move(reason));
+        break;
+      }
+    }
+    return true;
+  }
+
+  void timed_out(entry& late) noexcept {
+    if constexpr (copies)
+      fail(late);
+    else
+      this->without_visits().miss(late);
+  }
+
+  /// Nothing waits until that is written: the hand-over is in the log, and without an end it is a failure when the log is
+  /// opened.
+  void fail(entry& outstanding) noexcept {
+    const bool for_good = this->without_visits().fails_for_good(outstanding);
+    this->without_visits().fail(outstanding);
+    journal_message& kept = *outstanding.payload().kept;
+    without_throwing([&] {
+      if (for_good)
+        log_->died(kept, *why_dead(outstanding), 0, 0);
+      else
+        log_->returned(kept, outstanding.attempts(), outstanding.failures(), 0, 0);
+    });
+  }
+
+  static decltype(auto) lent(entry& from) noexcept {
+    if constexpr (copies)
+      return std::as_const(from.payload().value);
+    else
+      return std::move(from.payload().value);
+  }
+  static void take_back(entry& held, T& message) noexcept {
+    if constexpr (!copies) held.restock(durable_message<T>(*held.payload().kept, std::move(message)));
+  }
+  /// What was missed while its holder had it is back.
+  void come_late(visit& here, const delivery_ticket& ticket, T& message) noexcept {
+    if constexpr (!copies)
+      if (entry* const missed = here.ledger().find_late(ticket); missed != nullptr) {
+        take_back(*missed, message);
+        fail(*missed);
+      }
+  }
+
+  // ---- Opening ---------------------------------------------------------------------------------------------------
+
+  void restore(journal_message& kept, std::string_view payload) {
+    unsigned failures = kept.state.failures;
+    if (kept.state.handed != 0) ++failures;
+    if (kept.state.dead == 0 && failures >= max_attempts_) {
+      const std::string times = failures == 1 ? " time" : " times";
+      log_->died(kept, "failed " + std::to_string(failures) + times, 0, 0);
+      failures = 0;
+    }
+    ledger<durable_message<T>>& entries = this->without_visits();
+    entry* added = nullptr;
+    const lane in = kept.state.dead != 0 ? lane::dead : lane::live;
+    const auto decode = [&] { added = &entries.add(in, kept, codec<T>::decode(payload)); };
+#if defined(__cpp_exceptions)
+    try {
+      decode();
+    } catch (const std::bad_alloc&) {
+      throw;
+    } catch (const std::exception& refusal) {
+      return bury_undecodable(kept, payload, refusal.what());
+    } catch (...) {
+      return bury_undecodable(kept, payload, "no reason given");
+    }
+#else
+    decode();
+#endif
+    entries.restore(*added, kept.state.attempts, failures,
+                    in == lane::dead ? std::make_unique<const std::string>(kept.reason) : nullptr);
+    if (kept.state.due == 0) return;
+    const std::int64_t date = calendar_now();
+    const std::int64_t left = kept.state.due > date ? detail::min(kept.state.due - date, kept.state.delay) : 0;
+    if (left > 0) entries.restore_delay(*added, time_after(now(), std::chrono::nanoseconds(left)));
+  }
+
+  void bury_undecodable(journal_message& kept, std::string_view payload, const char* why) {
+    ++undecodable_;
+    const std::string reason = std::string("cannot be decoded: ") + why;
+    if (kept.state.dead == 0) log_->died(kept, reason, 0, 0);
+    journal::say(on_recovery_, {recovery::kind::undecodable, log_->folder(), 0, payload.size(),
+                                "kew: message " + std::to_string(kept.id) + " in " + log_->folder() + ' ' + reason +
+                                    "; it is a dead letter now"});
+  }
+
+  // ---- The end ---------------------------------------------------------------------------------------------------
+
+  /// The end of the queue waits for verdicts that are being written.
+  class verdict_under_way {
+   public:
+    explicit verdict_under_way(durable_core& core) noexcept : core_(core) {}
+    verdict_under_way(const verdict_under_way&) = delete;
+    verdict_under_way& operator=(const verdict_under_way&) = delete;
+    ~verdict_under_way() {
+      visit here(core_);
+      --core_.committing_;
+    }
+
+   private:
+    durable_core& core_;
+  };
+
+  /// Counts a delivery off when its last call is over; the last one after the queue's end ends this, too.
+  class ended_delivery {
+   public:
+    explicit ended_delivery(durable_core& core) noexcept : core_(core) {}
+    ended_delivery(const ended_delivery&) = delete;
+    ended_delivery& operator=(const ended_delivery&) = delete;
+    ~ended_delivery() {
+      // Edge "durable delivery ended": the thread that ends the core sees what this call did, and has done nothing after
+      // it.
+      if (core_.ended_.fetch_add(1, acq_rel) + 1 == 0) delete &core_;
+    }
+
+   private:
+    durable_core& core_;
+  };
+
+  std::optional<journal> log_{};
+  const unsigned max_attempts_;
+  std::function<void(const recovery&)> on_recovery_;
+  std::uint64_t undecodable_ = 0;
+
+  bool is_gone_ = false;
+  std::size_t committing_ = 0;  ///< Verdicts that count and are being written.
+  /// How many deliveries have ended; from abandon() on less by as many as there ever were, so that the last makes it 0.
+  alignas(cache_line) atomic<std::uint64_t> ended_{0};
+};
+
+}  // namespace detail
+
+/// Messages in a folder that are there until they are acknowledged or dead. durable_queue.hpp says when to use it, and
+/// what is promised. The members are those of message_queue.
+template <class T>
+class durable_queue : public message_queue<T> {
+  using core = detail::durable_core<T, adaptive_wait>;
+  using limit = detail::any_limit;
+
+ public:
+  /// Opens the folder, or makes it. Throws durable_error where that cannot be, and says what can be done;
+  /// std::invalid_argument for options that make no sense, and std::bad_alloc.
+  explicit durable_queue(const std::filesystem::path& folder, const durable_options& options = {})
+      : core_(new core(folder.string(), options)), dead_(*core_) {}
+
+  /// Syncs, and leaves the folder. Verdicts of deliveries that live on answer false; their messages come back when the
+  /// folder is opened again.
+  ~durable_queue() override { core_->abandon(); }
+
+  void close() override { core_->close(detail::lane::live); }
+  message_queue<T>& dead_letters() override { return dead_; }
+  queue_counts counts() override { return core_->counts(detail::lane::live); }
+  queue_traits traits() override { return what_it_can; }
+
+  /// With sync::interval: returns when everything that was answered is on disk.
+  void flush() { core_->log().sync(); }
+
+ private:
+  static constexpr queue_traits what_it_can{.persistent = true,
+                                            .ordered = true,
+                                            .delayed_requeue = true,
+                                            .counts_attempts = true,
+                                            .extends = true,
+                                            .dead_letters = true};
+
+  /// The other lane of the same core.
+  class dead_letter_queue final : public message_queue<T> {
+   public:
+    explicit dead_letter_queue(core& of) noexcept : core_(of) {}
+
+    void close() override { core_.close(detail::lane::dead); }
+    message_queue<T>& dead_letters() override { return *this; }
+    queue_counts counts() override { return core_.counts(detail::lane::dead); }
+    queue_traits traits() override { return what_it_can; }
+
+   private:
+    status do_publish(T& message, const limit& within) override {
+      return core_.publish(detail::lane::dead, message, within);
+    }
+    result<delivery<T>> do_receive(const limit& within) override { return core_.receive(detail::lane::dead, within); }
+    std::size_t do_publish_n(std::span<T> messages) override { return core_.publish_n(detail::lane::dead, messages); }
+
+    core& core_;
+  };
+
+  status do_publish(T& message, const limit& within) override {
+    return core_->publish(detail::lane::live, message, within);
+  }
+  result<delivery<T>> do_receive(const limit& within) override { return core_->receive(detail::lane::live, within); }
+  std::size_t do_publish_n(std::span<T> messages) override { return core_->publish_n(detail::lane::live, messages); }
+
+  core* const core_;
+  dead_letter_queue dead_;
+};
+
+}}  // namespace kew::KEW_NAMESPACE

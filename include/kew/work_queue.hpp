@@ -1,0 +1,296 @@
+// work_queue: messages that are not lost, in memory: at least once, with acknowledgement, redelivery and dead letters.
+//
+// Use when     jobs of one program must be done although the thread that took one may throw, hang or want to try again
+//              later. message_queue.hpp says what a delivery is and what each verdict means.
+// Avoid when   a job may be lost with its thread: blocking_queue.hpp takes several times as many a second. When jobs must
+//              outlive the program: durable_queue.hpp.
+// Threads      any number, any call.
+// Progress     blocking: each call takes a mutex for a moment, and a thread that is stopped inside holds up the others. A
+//              call that waits polls and sleeps as Wait says; it wakes for a message, for room, at its own deadline, and
+//              one of the waiting threads at the earliest timer. No thread of the queue's own.
+// Ordering     first in, first out. What comes back goes behind what is ready: by requeue(), after a failure, after a
+//              delay. Of two whose time is over together, the one that was handed over first comes first.
+// Time         the steady clock's. The timeout begins when receive hands the message over. A verdict after its end is
+//              refused, whether or not another thread has looked meanwhile.
+// Room         capacity counts what is ready, delayed or outstanding. What comes back always has room. Dead letters do
+//              not count, and their queue has no bound: it never holds the queue up, and loses nothing.
+// Close        publishing ends; receive answers `closed` when nothing is left inside. The dead letters end then too, or
+//              when they are closed themselves and empty; a message that dies later is kept there even so.
+// Memory       a publish may allocate, in blocks that grow with the most messages that there were at a time and are used
+//              again; if that throws std::bad_alloc, nothing was published. reject copies its reason, which may throw;
+//              then no verdict was given. No other call of a holder allocates or throws.
+// Messages     T's copy and move run while the queue is held: they do not call it. If the copy for a delivery throws, the
+//              message stays at the front and receive throws. A T that can only be moved must do so without throwing.
+// End          destroying the queue destroys its messages, those that are outstanding too. Deliveries may outlive it:
+//              their verdicts answer false then.
+//
+// Source     the verdicts and the visibility timeout are those of Amazon SQS, dead letters and prefetch those of
+//            AMQP 0-9-1. A list in the order of the deadlines, and a heap for those out of order: detail/message/ledger.hpp.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+#include <kew/config.hpp>
+#include <kew/detail/machine/sync.hpp>
+#include <kew/detail/message/any_limit.hpp>
+#include <kew/detail/message/books.hpp>
+#include <kew/detail/message/delivery_owner.hpp>
+#include <kew/detail/message/ledger.hpp>
+#include <kew/detail/meter/queue_meter.hpp>
+#include <kew/error.hpp>
+#include <kew/message_queue.hpp>
+#include <kew/metrics.hpp>
+#include <kew/queue_options.hpp>
+#include <kew/status.hpp>
+#include <kew/wait.hpp>
+
+namespace kew { inline namespace KEW_NAMESPACE {
+
+namespace detail {
+
+/// The options, if they make sense. Throws std::invalid_argument, which names what does not.
+inline const queue_options& checked(const queue_options& options) {
+  if (options.capacity == 0) raise_error(std::invalid_argument("kew: a queue of messages with capacity 0"));
+  if (options.max_attempts == 0) raise_error(std::invalid_argument("kew: a queue of messages with max_attempts 0"));
+  if (options.visibility_timeout <= std::chrono::nanoseconds::zero())
+    raise_error(std::invalid_argument("kew: a queue of messages with visibility_timeout " +
+                                      std::to_string(options.visibility_timeout.count()) + " ns"));
+  return options;
+}
+
+/// Why an entry is a dead letter; null where nobody has said.
+template <class Payload, class Meter>
+std::unique_ptr<const std::string> why_dead(const ledger_entry<Payload, Meter>& entry) {
+  if (entry.in() != lane::dead) return nullptr;
+  if (entry.reason() != nullptr) return std::make_unique<const std::string>(*entry.reason());
+  if (entry.failures() == 0) return nullptr;
+  return std::make_unique<const std::string>("failed " + std::to_string(entry.failures()) +
+                                             (entry.failures() == 1 ? " time" : " times"));
+}
+
+/// What a work_queue and its deliveries share: lives until the last of them is gone.
+template <class T, class Wait, class Meter>
+class work_core final : public books<work_core<T, Wait, Meter>, T, Wait, Meter>, public delivery_owner<T> {
+  using base = books<work_core, T, Wait, Meter>;
+  using typename base::visit;
+
+  /// Each delivery has a copy of its own; else it has the only one.
+  static constexpr bool copies = std::is_copy_constructible_v<T>;
+  static_assert(copies || std::is_nothrow_move_constructible_v<T>,
+                "kew: a message that can only be moved must do so without throwing, or it could be lost");
+
+ public:
+  using typename base::entry;
+
+  using base::base;
+
+  status publish(lane in, T& message, const any_limit& limit) {
+    return base::publish(in, limit, [&](ledger<T, Meter>& entries) { entries.add(in, std::move(message)); });
+  }
+
+  result<delivery<T>> receive(lane from, const any_limit& limit) {
+    return base::receive(from, limit, [this](visit& here, entry& first, time_point now) -> result<delivery<T>> {
+      result<delivery<T>> out(std::in_place, *this, here.ledger().next_ticket(first), first.attempts() + 1,
+                              why_dead(first), lent(first));
+      here.ledger().hand_over(first, now);
+      return out;
+    });
+  }
+
+  bool settle(const delivery_ticket& ticket, const verdict& given, T& message) override {
+    std::unique_ptr<const std::string> reason;
+    if (given.kind == verdict_kind::reject) reason = std::make_unique<const std::string>(given.reason);
+    const ended_delivery ended(*this);
+    std::optional<T> done;  // destroyed without the mutex
+    visit here(*this);
+    if (is_gone_) return false;
+    const time_point now = here.catch_up();
+    entry* const held = here.ledger().find(ticket);
+    if (held == nullptr) {
+      come_late(here, ticket, message);
+      return false;
+    }
+    switch (given.kind) {
+      case verdict_kind::ack:
+        if constexpr (copies && std::is_nothrow_move_constructible_v<T> && !std::is_trivially_destructible_v<T>)
+          done.emplace(std::move(held->payload()));
+        here.ledger().acknowledge(*held);
+        break;
+      case verdict_kind::requeue:
+        take_back(*held, message);
+        if (given.delay > std::chrono::nanoseconds::zero())
+          here.ledger().put_back_at(*held, time_after(now, given.delay));
+        else
+          here.ledger().put_back(*held);
+        break;
+      case verdict_kind::reject:
+        take_back(*held, message);
+        here.ledger().bury(*held, std::move(reason));
+        break;
+    }
+    return true;
+  }
+
+  void give_back(const delivery_ticket& ticket, T& message) noexcept override {
+    const ended_delivery ended(*this);
+    visit here(*this);
+    if (is_gone_) return;
+    here.catch_up();
+    if (entry* const held = here.ledger().find(ticket); held != nullptr) {
+      take_back(*held, message);
+      here.ledger().fail(*held);
+    } else {
+      come_late(here, ticket, message);
+    }
+  }
+
+  kew::metrics metrics() noexcept {
+    visit here(*this);
+    here.catch_up();
+    return here.ledger().meter().metrics(here.ledger().counts(lane::live), here.ledger().capacity());
+  }
+
+  bool extend(const delivery_ticket& ticket, std::chrono::nanoseconds longer) override {
+    visit here(*this);
+    if (is_gone_) return false;
+    const time_point now = here.catch_up();
+    entry* const held = here.ledger().find(ticket);
+    if (held == nullptr) return false;
+    here.ledger().extend(*held, time_after(now, longer));
+    return true;
+  }
+
+  /// The queue is gone: so is this, when the last delivery is.
+  void abandon() noexcept {
+    std::uint64_t handed_over = 0;
+    {
+      visit here(*this);
+      is_gone_ = true;
+      handed_over = here.ledger().hand_overs();
+    }
+    this->without_visits().clear();
+    // Edge "delivery ended": sees what the last calls of all deliveries did.
+    if (ended_.fetch_sub(handed_over, acq_rel) == handed_over) delete this;
+  }
+
+ private:
+  friend base;
+
+  void timed_out(entry& late) noexcept {
+    if constexpr (copies)
+      this->without_visits().fail(late);
+    else
+      this->without_visits().miss(late);
+  }
+
+  static decltype(auto) lent(entry& from) noexcept {
+    if constexpr (copies)
+      return std::as_const(from.payload());
+    else
+      return std::move(from.payload());
+  }
+  static void take_back(entry& held, T& message) noexcept {
+    if constexpr (!copies) held.restock(std::move(message));
+  }
+  /// What was missed while its holder had it is back.
+  static void come_late(visit& here, const delivery_ticket& ticket, T& message) noexcept {
+    if constexpr (!copies)
+      if (entry* const missed = here.ledger().find_late(ticket); missed != nullptr) {
+        take_back(*missed, message);
+        here.ledger().fail(*missed);
+      }
+  }
+
+  /// Counts a delivery off when its last call is over; the last one after the queue's end ends this, too.
+  class ended_delivery {
+   public:
+    explicit ended_delivery(work_core& core) noexcept : core_(core) {}
+    ended_delivery(const ended_delivery&) = delete;
+    ended_delivery& operator=(const ended_delivery&) = delete;
+    ~ended_delivery() {
+      // Edge "delivery ended": the thread that ends the core sees what this call did, and has done nothing after it.
+      if (core_.ended_.fetch_add(1, acq_rel) + 1 == 0) delete &core_;
+    }
+
+   private:
+    work_core& core_;
+  };
+
+  bool is_gone_ = false;
+  /// How many deliveries have ended; from abandon() on less by as many as there ever were, so that the last makes it 0.
+  alignas(cache_line) atomic<std::uint64_t> ended_{0};
+};
+
+}  // namespace detail
+
+/// Messages in memory that are there until they are acknowledged or dead. work_queue.hpp says when to use it, and what
+/// is promised. The members are those of message_queue.
+template <class T, class Wait = adaptive_wait, class Meter = detail::no_meter>
+class work_queue final : public message_queue<T> {
+  using core = detail::work_core<T, Wait, Meter>;
+  using limit = detail::any_limit;
+
+ public:
+  /// Throws std::invalid_argument for options that make no sense, which it names, and std::bad_alloc.
+  explicit work_queue(const queue_options& options = {}) : core_(new core(detail::checked(options))), dead_(*core_) {}
+
+  /// Destroys the messages. Verdicts of deliveries that live on answer false.
+  ~work_queue() override { core_->abandon(); }
+
+  void close() override { core_->close(detail::lane::live); }
+  message_queue<T>& dead_letters() override { return dead_; }
+  queue_counts counts() override { return core_->counts(detail::lane::live); }
+  queue_traits traits() override { return what_it_can; }
+
+  /// Of a queue with a meter, as a broker's are: its figures.
+  kew::metrics metrics() noexcept
+    requires(!std::is_same_v<Meter, detail::no_meter>)
+  {
+    return core_->metrics();
+  }
+
+ private:
+  static constexpr queue_traits what_it_can{.persistent = false,
+                                            .ordered = true,
+                                            .delayed_requeue = true,
+                                            .counts_attempts = true,
+                                            .extends = true,
+                                            .dead_letters = true};
+
+  /// The other lane of the same core.
+  class dead_letter_queue final : public message_queue<T> {
+   public:
+    explicit dead_letter_queue(core& of) noexcept : core_(of) {}
+
+    void close() override { core_.close(detail::lane::dead); }
+    message_queue<T>& dead_letters() override { return *this; }
+    queue_counts counts() override { return core_.counts(detail::lane::dead); }
+    queue_traits traits() override { return what_it_can; }
+
+   private:
+    status do_publish(T& message, const limit& within) override {
+      return core_.publish(detail::lane::dead, message, within);
+    }
+    result<delivery<T>> do_receive(const limit& within) override { return core_.receive(detail::lane::dead, within); }
+
+    core& core_;
+  };
+
+  status do_publish(T& message, const limit& within) override {
+    return core_->publish(detail::lane::live, message, within);
+  }
+  result<delivery<T>> do_receive(const limit& within) override { return core_->receive(detail::lane::live, within); }
+
+  core* const core_;
+  dead_letter_queue dead_;
+};
+
+}}  // namespace kew::KEW_NAMESPACE
