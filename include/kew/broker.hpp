@@ -39,10 +39,7 @@
 // Source       queues, exchanges, bindings and prefetch as in AMQP 0-9-1 (RabbitMQ); visibility timeouts as in Amazon SQS.
 #pragma once
 
-#include <version>
-
 // libc++ before 20 has no std::stop_token, unless its experimental parts are on; then there is no broker.
-#if defined(__cpp_lib_jthread)
 
 #include <algorithm>
 #include <array>
@@ -56,12 +53,16 @@
 #include <memory>
 #include <optional>
 #include <stdexcept>
-#include <stop_token>
 #include <string>
 #include <string_view>
 #include <type_traits>
 #include <utility>
 #include <vector>
+#include <version>
+
+#if defined(__cpp_lib_jthread)
+#include <stop_token>
+#endif
 
 #include <kew/config.hpp>
 #include <kew/detail/machine/sync.hpp>
@@ -77,6 +78,8 @@
 #include <kew/metrics.hpp>
 #include <kew/status.hpp>
 #include <kew/work_queue.hpp>
+
+#if defined(__cpp_lib_jthread)
 
 namespace kew { inline namespace KEW_NAMESPACE {
 

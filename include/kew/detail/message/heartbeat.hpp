@@ -1,12 +1,9 @@
 // Extends deliveries for as long as their handlers run: one thread for all of a broker's, and none where nothing beats.
 #pragma once
 
-#include <version>
-
-#if defined(__cpp_lib_jthread)
-
 #include <chrono>
 #include <cstddef>
+#include <version>
 
 #include <kew/config.hpp>
 #include <kew/detail/machine/clock.hpp>
@@ -16,6 +13,8 @@
 #include <kew/detail/message/ledger.hpp>
 #include <kew/detail/wait/condition.hpp>
 #include <kew/detail/wait/mutex.hpp>
+
+#if defined(__cpp_lib_jthread)
 
 namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
 
