@@ -171,6 +171,36 @@ TEST_CASE("a handler is called when the queue has been left", "[select]") {
   CHECK(reply == 2);
 }
 
+TEST_CASE("while a handler runs, no wake-up goes to its select", "[select]") {
+  const watchdog guard("a handler that waits for another thread");
+  using queue = kew::blocking_queue<int, kew::mpmc_ring<int>, kew::park_wait>;
+  for (int i = 0; i < 50; ++i) {
+    queue first(1);
+    queue second(1);
+    queue replies(1);
+    queue begun(1);
+    std::thread selects([&] {
+      static_cast<void>(kew::select(on_pop(first,
+                                           [&](int) {
+                                             static_cast<void>(begun.push(1));
+                                             static_cast<void>(replies.pop());
+                                           }),
+                                    on_pop(second, never)));
+    });
+    let_wait();  // so that it has entered the lists of both
+    CHECK(first.push(1));
+    static_cast<void>(begun.pop());
+    std::thread pops([&] {
+      static_cast<void>(second.pop());
+      static_cast<void>(replies.push(1));
+    });
+    if (i % 2 == 0) let_wait();
+    CHECK(second.push(1));
+    pops.join();
+    selects.join();
+  }
+}
+
 TEST_CASE("a message moves twice on its way, out of the queue and into the handler's hands", "[select]") {
   kew::blocking_queue<tracked> queue(1);
   REQUIRE(queue.push(tracked(1)));

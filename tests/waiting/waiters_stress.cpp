@@ -1,5 +1,5 @@
-// A few messages go round between two queues, from one waiter to the next: threads that wait in every way, and
-// coroutines that are destroyed in the middle of it. A wake-up or a message that got lost would bring all to a
+// A few messages go round between two queues, from one waiter to the next: threads that wait in every way, at one queue
+// and by selects at both, and coroutines that are destroyed in the middle of it. A wake-up or a message that got lost would bring all to a
 // standstill, because there are fewer messages than waiters; one that is there twice is found at the end.
 #include <atomic>
 #include <chrono>
@@ -20,6 +20,7 @@
 
 #include <kew/async.hpp>
 #include <kew/kew.hpp>
+#include <kew/select.hpp>
 
 #include "support/catch.hpp"
 #include "support/coroutines.hpp"
@@ -115,6 +116,36 @@ void wait_in_every_way(Game& game, std::size_t which, std::uint64_t seed) {
       auto& sink = game.to(which);
       const status pushed = random.one_in(2) ? sink.push(std::move(hand)) : sink.try_push_for(std::move(hand), 20us);
       if (!game.count(pushed)) return game.keep(std::move(hand));
+    }
+  }
+}
+
+/// From either queue to the other, by selects over both, some of which run out of time.
+template <class Game>
+void select_between_both(Game& game, std::uint64_t seed) {
+  random_source random(seed);
+  message hand;
+  std::size_t which = 0;
+  const auto take_from = [&](std::size_t source) {
+    return kew::on_pop(game.from(source), [&hand, &which, source](message&& it) {
+      hand = std::move(it);
+      which = source;
+    });
+  };
+  for (;;) {
+    while (!hand) {
+      kew::result<std::size_t> chosen = status::empty;
+      if (random.one_in(2))
+        chosen = kew::select(take_from(0), take_from(1));
+      else
+        chosen = kew::try_select_for(std::chrono::microseconds(random.below(100)), take_from(1), take_from(0));
+      if (!game.count(chosen.status())) return game.keep(std::move(hand));
+    }
+    while (hand) {
+      // Into either queue, so that a message may also go back.
+      const auto chosen = kew::try_select_for(20us, kew::on_push(game.to(which), std::move(hand), [] {}),
+                                              kew::on_push(game.from(which), std::move(hand), [] {}));
+      if (!game.count(chosen.status())) return game.keep(std::move(hand));
     }
   }
 }
@@ -239,6 +270,8 @@ void play(std::size_t capacity, int messages, std::size_t operations, std::uint6
   for (auto& each : executors) threads.emplace_back([&each] { each.run(); });
   for (std::size_t i = 0; i < 2; ++i)
     threads.emplace_back([&game, seed, i] { wait_in_every_way(game, i, seed + 3 + i); });
+  for (std::size_t i = 0; i < 2; ++i)
+    threads.emplace_back([&game, seed, i] { select_between_both(game, seed + 5 + i); });
   for (std::thread& each : threads) each.join();
   CHECK(game.is_complete());
 }
