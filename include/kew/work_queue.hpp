@@ -104,10 +104,10 @@ class work_core final : public books<work_core<T, Wait, Meter>, T, Wait, Meter>,
 
   result<delivery<T>> receive(lane from, const any_limit& limit) {
     return base::receive(from, limit, [this](visit& here, entry& first, time_point now) -> result<delivery<T>> {
-      result<delivery<T>> out(std::in_place, *this, here.ledger().next_ticket(first), first.attempts() + 1,
-                              why_dead(first), lent(first));
+      result<delivery<T>> lent_out(std::in_place, *this, here.ledger().next_ticket(first), first.attempts() + 1,
+                                   why_dead(first), lent(first));
       here.ledger().hand_over(first, now);
-      return out;
+      return lent_out;
     });
   }
 
@@ -155,6 +155,20 @@ class work_core final : public books<work_core<T, Wait, Meter>, T, Wait, Meter>,
       here.collect();
       take_back(*held, message);
       here.ledger().fail(*held);
+    } else {
+      come_late(here, ticket, message);
+    }
+  }
+
+  /// No holder has seen that delivery.
+  void undo(const delivery_ticket& ticket, T& message) noexcept {
+    const ended_delivery ended(*this);
+    visit here(*this);
+    if (is_gone_) return;
+    here.catch_up();
+    if (entry* const held = here.ledger().find(ticket); held != nullptr) {
+      take_back(*held, message);
+      here.ledger().undo_hand_over(*held);
     } else {
       come_late(here, ticket, message);
     }
@@ -244,7 +258,8 @@ class work_core final : public books<work_core<T, Wait, Meter>, T, Wait, Meter>,
 }  // namespace detail
 
 /// Messages in memory that are there until they are acknowledged or dead. work_queue.hpp says when to use it, and what
-/// is promised. The members are those of message_queue.
+/// is promised. The members are those of message_queue. Meter is for kew itself: what times the messages of a broker's
+/// queues.
 template <class T, class Wait = adaptive_wait, class Meter = detail::no_meter>
 class work_queue final : public message_queue<T> {
   using core = detail::work_core<T, Wait, Meter>;
@@ -261,6 +276,10 @@ class work_queue final : public message_queue<T> {
   message_queue<T>& dead_letters() override { return dead_; }
   queue_counts counts() override { return core_->counts(detail::lane::live); }
   queue_traits traits() override { return what_it_can; }
+
+  /// For a consumer that prefetches: ends a delivery that nobody has seen as if it had never been, and its message is the
+  /// first again.
+  void undo(delivery<T>& unseen) noexcept { core_->undo(detail::delivery_access::release(unseen), *unseen); }
 
   /// Of a queue with a meter, as a broker's are: its figures.
   kew::metrics metrics() noexcept

@@ -1,4 +1,4 @@
-// A few messages go round between two queues, from one waiter to the next: threads that wait in every way, and
+// A few messages go round between two queues, from one waiter to the next: threads that wait in every way, selects, and
 // coroutines that are destroyed in the middle of it. A wake-up or a message that got lost would bring all to a
 // standstill, because there are fewer messages than waiters; one that is there twice is found at the end.
 #include <atomic>
@@ -20,6 +20,7 @@
 
 #include <kew/async.hpp>
 #include <kew/kew.hpp>
+#include <kew/select.hpp>
 
 #include "support/catch.hpp"
 #include "support/coroutines.hpp"
@@ -52,11 +53,14 @@ class round_trip {
   queue& from(std::size_t which) { return queues_[which % 2]; }
   queue& to(std::size_t which) { return queues_[(which + 1) % 2]; }
 
+  queue& silence() { return silence_; }
+
   /// Counts what a wait has ended with; a message that goes on is an operation. The last one ends the game.
   bool count(status ended) {
     if (!ended) return ended != status::closed;
     if (left_.fetch_sub(1, std::memory_order_relaxed) > 1) return true;
     for (queue& each : queues_) each.close();
+    silence_.close();
     return false;
   }
   /// What a waiter had in its hand when the game ended, or at its beginning.
@@ -80,6 +84,7 @@ class round_trip {
 
  private:
   queue queues_[2];
+  queue silence_{1};
   int messages_;
   std::atomic<std::ptrdiff_t> left_;
   std::mutex mutex_;
@@ -115,6 +120,64 @@ void wait_in_every_way(Game& game, std::size_t which, std::uint64_t seed) {
       auto& sink = game.to(which);
       const status pushed = random.one_in(2) ? sink.push(std::move(hand)) : sink.try_push_for(std::move(hand), 20us);
       if (!game.count(pushed)) return game.keep(std::move(hand));
+    }
+  }
+}
+
+/// The same by select, beside a queue that has never anything, and often giving up.
+template <class Game>
+void select_and_give_up(Game& game, std::size_t which, std::uint64_t seed) {
+  random_source random(seed);
+  message hand;
+  const auto take = [&hand](message&& it) { hand = std::move(it); };
+  const auto wait = [&random](auto... cases) -> status {
+    switch (random.below(4)) {
+      case 0: return kew::select(cases...).status();
+      case 1: return kew::try_select(cases...).status();
+      case 2: return kew::try_select_for(std::chrono::microseconds(random.below(100)), cases...).status();
+      default: {
+        std::stop_source stop;
+        if (random.one_in(8)) stop.request_stop();
+        return kew::select(stop.get_token(), cases...).status();
+      }
+    }
+  };
+  for (;; which += random.one_in(64)) {
+    while (!hand)
+      if (!game.count(wait(kew::on_pop(game.from(which), take), kew::on_pop(game.silence(), take))))
+        return game.keep(std::move(hand));
+    while (hand)
+      if (!game.count(wait(kew::on_pop(game.silence(), take), kew::on_push(game.to(which), std::move(hand), [] {}))))
+        return game.keep(std::move(hand));
+  }
+}
+
+/// From either queue to the other, by selects over both, some of which run out of time.
+template <class Game>
+void select_between_both(Game& game, std::uint64_t seed) {
+  random_source random(seed);
+  message hand;
+  std::size_t which = 0;
+  const auto take_from = [&](std::size_t source) {
+    return kew::on_pop(game.from(source), [&hand, &which, source](message&& it) {
+      hand = std::move(it);
+      which = source;
+    });
+  };
+  for (;;) {
+    while (!hand) {
+      kew::result<std::size_t> chosen = status::empty;
+      if (random.one_in(2))
+        chosen = kew::select(take_from(0), take_from(1));
+      else
+        chosen = kew::try_select_for(std::chrono::microseconds(random.below(100)), take_from(1), take_from(0));
+      if (!game.count(chosen.status())) return game.keep(std::move(hand));
+    }
+    while (hand) {
+      // Into either queue, so that a message may also go back.
+      const auto chosen = kew::try_select_for(20us, kew::on_push(game.to(which), std::move(hand), [] {}),
+                                              kew::on_push(game.from(which), std::move(hand), [] {}));
+      if (!game.count(chosen.status())) return game.keep(std::move(hand));
     }
   }
 }
@@ -239,6 +302,9 @@ void play(std::size_t capacity, int messages, std::size_t operations, std::uint6
   for (auto& each : executors) threads.emplace_back([&each] { each.run(); });
   for (std::size_t i = 0; i < 2; ++i)
     threads.emplace_back([&game, seed, i] { wait_in_every_way(game, i, seed + 3 + i); });
+  threads.emplace_back([&game, seed] { select_and_give_up(game, 0, seed + 5); });
+  for (std::size_t i = 0; i < 2; ++i)
+    threads.emplace_back([&game, seed, i] { select_between_both(game, seed + 5 + i); });
   for (std::thread& each : threads) each.join();
   CHECK(game.is_complete());
 }

@@ -114,6 +114,13 @@ class ledger {
       (last != nullptr ? last->next_ : first) = &at_end;
       last = &at_end;
     }
+    void add_first(entry& at_front) noexcept {
+      at_front.previous_ = nullptr;
+      at_front.next_ = first;
+      at_front.listed_ = true;
+      (first != nullptr ? first->previous_ : last) = &at_front;
+      first = &at_front;
+    }
     void join(const list& behind) noexcept {
       behind.first->previous_ = last;
       (last != nullptr ? last->next_ : first) = behind.first;
@@ -316,6 +323,15 @@ class ledger {
   void put_back(entry& outstanding) noexcept {
     take(outstanding);
     make_ready(outstanding);
+  }
+  /// Back to the front, as if it had never been handed over.
+  void undo_hand_over(entry& outstanding) noexcept {
+    take(outstanding);
+    --outstanding.attempts_;
+    make_ready(outstanding);
+    list& ready = ready_[index(outstanding.lane_)];
+    ready.remove(outstanding);
+    ready.add_first(outstanding);
   }
   /// Back, and ready from that time on.
   void put_back_at(entry& outstanding, time_point due) noexcept {
