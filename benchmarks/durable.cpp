@@ -174,9 +174,9 @@ class lmdb {
   explicit lmdb(bool sync) {
     mdb_env_create(&environment_);
     mdb_env_set_mapsize(environment_, std::size_t{1} << 31);
-    require(mdb_env_open(environment_, folder_.at("queue.mdb").c_str(),
-                         MDB_NOSUBDIR | (sync ? 0 : MDB_NOSYNC), 0666) == 0,
-            "mdb_env_open");
+    require(
+        mdb_env_open(environment_, folder_.at("queue.mdb").c_str(), MDB_NOSUBDIR | (sync ? 0 : MDB_NOSYNC), 0666) == 0,
+        "mdb_env_open");
     MDB_txn* first = nullptr;
     mdb_txn_begin(environment_, nullptr, 0, &first);
     require(mdb_dbi_open(first, nullptr, MDB_INTEGERKEY, &base_) == 0, "mdb_dbi_open");
