@@ -317,6 +317,10 @@ std::vector<target> targets(const judge& of) {
        of.against(job("mpmc_waiting", "2p2c"), "kew::blocking_queue+metered_ring", job("mpmc_waiting", "2p2c"),
                   "kew::blocking_queue")},
   };
+  for (const std::string s : {"full", "1p1c"})
+    for (const std::string several : {"2", "8"})
+      all.push_back({"select over " + several + " channels, " + s + ", against a pop of one", '>', 0.5,
+                     of.against(job("select", s), "kew::select+" + several, job("select", s), channel)});
   for (const std::string s : {"1p1c", "2p2c", "4p4c", "1p4c", "4p1c"}) {
     all.push_back({"mpmc_ring, " + s + ", against the best peer", '>', 1.25, of.against_peer(job("mpmc", s), mpmc)});
     const std::string row = job("mpmc_waiting", s);

@@ -188,8 +188,9 @@ bool in_detail(const std::string& header) { return header.starts_with("detail/")
 
 /// Not for every program, so not under the umbrella.
 bool on_demand(const std::string& header) {
-  static const std::set<std::string> headers = {
-      "async.hpp", "codec.hpp", "durable_options.hpp", "durable_queue.hpp", "open.hpp", "pop_event.hpp", "select.hpp"};
+  static const std::set<std::string> headers = {"async.hpp",           "codec.hpp",         "durable_folder.hpp",
+                                                "durable_options.hpp", "durable_queue.hpp", "open.hpp",
+                                                "pop_event.hpp",       "select.hpp"};
   return headers.contains(header) || header.starts_with("bridge/");
 }
 
@@ -499,19 +500,25 @@ void check_commands(const fs::path& root, const std::vector<page>& pages, report
     if (!shown.contains(text)) to.add(".ci/commands", line, "no page shows this command");
 }
 
-/// The first C++ of the README is the hello example, to the letter.
+/// The first C++ of the README is the hello example, and each program there is one of the examples, to the letter.
 void check_readme(const fs::path& root, report& to) {
   const std::string readme = read(root / "README.md");
+  std::set<std::string> examples;
+  for (const auto& entry : fs::directory_iterator(root / "examples"))
+    if (entry.path().extension() == ".cpp") examples.insert(read(entry.path()));
+
   const std::string opening = "```cpp\n";
-  const std::size_t begin = readme.find(opening);
-  const std::size_t end = begin == std::string::npos ? begin : readme.find("```", begin + opening.size());
-  if (end == std::string::npos) {
-    to.add("README.md", 1, "has no C++ example");
-    return;
+  bool is_first = true;
+  for (std::size_t begin = 0; (begin = readme.find(opening, begin)) != std::string::npos; is_first = false) {
+    const std::size_t line = line_at(readme, begin) + 1;
+    begin += opening.size();
+    const std::string snippet = readme.substr(begin, readme.find("```", begin) - begin);
+    if (is_first && snippet != read(root / "examples" / "01_hello.cpp"))
+      to.add("README.md", line, "the example is not examples/01_hello.cpp");
+    else if (snippet.find("int main(") != std::string::npos && !examples.contains(snippet))
+      to.add("README.md", line, "shows a program that is none of the examples");
   }
-  const std::string snippet = readme.substr(begin + opening.size(), end - begin - opening.size());
-  if (snippet != read(root / "examples" / "01_hello.cpp"))
-    to.add("README.md", line_at(readme, begin) + 1, "the example is not examples/01_hello.cpp");
+  if (is_first) to.add("README.md", 1, "has no C++ example");
 }
 
 }  // namespace

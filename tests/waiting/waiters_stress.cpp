@@ -152,6 +152,36 @@ void select_and_give_up(Game& game, std::size_t which, std::uint64_t seed) {
   }
 }
 
+/// From either queue to the other, by selects over both, some of which run out of time.
+template <class Game>
+void select_between_both(Game& game, std::uint64_t seed) {
+  random_source random(seed);
+  message hand;
+  std::size_t which = 0;
+  const auto take_from = [&](std::size_t source) {
+    return kew::on_pop(game.from(source), [&hand, &which, source](message&& it) {
+      hand = std::move(it);
+      which = source;
+    });
+  };
+  for (;;) {
+    while (!hand) {
+      kew::result<std::size_t> chosen = status::empty;
+      if (random.one_in(2))
+        chosen = kew::select(take_from(0), take_from(1));
+      else
+        chosen = kew::try_select_for(std::chrono::microseconds(random.below(100)), take_from(1), take_from(0));
+      if (!game.count(chosen.status())) return game.keep(std::move(hand));
+    }
+    while (hand) {
+      // Into either queue, so that a message may also go back.
+      const auto chosen = kew::try_select_for(20us, kew::on_push(game.to(which), std::move(hand), [] {}),
+                                              kew::on_push(game.from(which), std::move(hand), [] {}));
+      if (!game.count(chosen.status())) return game.keep(std::move(hand));
+    }
+  }
+}
+
 // ---- Coroutines -----------------------------------------------------------------------------------------------
 
 /// A thread that resumes coroutines, or destroys them in the place of it, or any of them at any time.
@@ -273,6 +303,8 @@ void play(std::size_t capacity, int messages, std::size_t operations, std::uint6
   for (std::size_t i = 0; i < 2; ++i)
     threads.emplace_back([&game, seed, i] { wait_in_every_way(game, i, seed + 3 + i); });
   threads.emplace_back([&game, seed] { select_and_give_up(game, 0, seed + 5); });
+  for (std::size_t i = 0; i < 2; ++i)
+    threads.emplace_back([&game, seed, i] { select_between_both(game, seed + 5 + i); });
   for (std::thread& each : threads) each.join();
   CHECK(game.is_complete());
 }

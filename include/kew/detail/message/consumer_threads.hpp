@@ -1,25 +1,27 @@
 // The threads of one subscription: how they start, are asked to stop, and are waited for.
 #pragma once
 
-#include <version>
-
-// libc++ before 20 has no std::stop_token, and then there is no broker.
-#if defined(__cpp_lib_jthread)
-
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <stop_token>
 #include <string>
 #include <utility>
 #include <vector>
+#include <version>
+
+#if defined(__cpp_lib_jthread)
+#include <stop_token>
+#endif
 
 #include <kew/config.hpp>
 #include <kew/detail/machine/clock.hpp>
 #include <kew/detail/machine/thread.hpp>
 #include <kew/detail/wait/condition.hpp>
 #include <kew/detail/wait/mutex.hpp>
+
+// libc++ before 20 has no std::stop_token, and then there is no broker.
+#if defined(__cpp_lib_jthread)
 
 namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
 
