@@ -16,11 +16,14 @@
 #include <iterator>
 #include <limits>
 #include <numeric>
+#include <optional>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <tuple>
 #include <vector>
 
+#include <kew/async.hpp>
 #include <kew/blocking_queue.hpp>
 #include <kew/channel.hpp>
 #include <kew/detail/machine/sync.hpp>
@@ -31,6 +34,7 @@
 #include <kew/spsc_ring.hpp>
 
 #include "support/catch.hpp"
+#include "support/coroutines.hpp"
 #include "support/environment.hpp"
 
 namespace kew_test {
@@ -117,6 +121,28 @@ struct slow_value {
 template <class End, class F>
 concept consuming = requires(End& end, F f) { end.try_consume(f); };
 
+/// A coroutine can wait there.
+template <class End>
+concept awaitable = (kew::detail::pop_source<End> || kew::detail::push_sink<End>) && kew::detail::core_of<End>::wakes;
+
+/// Lets a coroutine wait for a moment in this thread; nothing where it has given up. `await(token, schedule)` is what it
+/// awaits.
+template <class Await>
+auto wait_by_coroutine(Await await) {
+  std::stop_source stop;
+  run_loop loop;
+  std::optional<decltype(await(stop.get_token(), loop.schedule()).await_resume())> answer;
+  const auto wait = [&]() -> task { answer.emplace(co_await await(stop.get_token(), loop.schedule())); };
+  const task running = wait();
+  for (int i = 0; i < 10 && !answer; ++i) {
+    std::this_thread::yield();
+    loop.run();
+  }
+  stop.request_stop();
+  loop.run_until([&answer] { return answer.has_value(); });
+  return *answer;
+}
+
 /// Pushes `n` values from `first` on, by every means that does not wait.
 template <class End>
 void push_all(End& in, value first, std::size_t n, random_source random, recorder& record) {
@@ -162,6 +188,17 @@ void push_all(End& in, value first, std::size_t n, random_source random, recorde
           // A timed push that runs out says full for want of room or for a busy neighbour: no claim.
           if (answer) record.push(next, answer);
           i += answer ? 1 : 0;
+          break;
+        }
+        [[fallthrough]];
+      case 4:
+        if constexpr (awaitable<End>) {
+          record.begin();
+          const status answer = wait_by_coroutine([&](std::stop_token token, auto schedule) {
+            return kew::async_push(in, next, std::move(token), schedule);
+          });
+          record.end();
+          i += record.push(next, answer) ? 1 : 0;
           break;
         }
         [[fallthrough]];
@@ -216,6 +253,16 @@ void pop_all(End& out, std::atomic<std::size_t>& left, random_source random, rec
           const auto element = out.try_pop_for(std::chrono::microseconds(5));
           record.end();
           // As with pushes: what runs out of time claims nothing.
+          if (element) taken.push_back(*element);
+          break;
+        }
+        [[fallthrough]];
+      case 4:
+        if constexpr (awaitable<End>) {
+          record.begin();
+          const auto element = wait_by_coroutine(
+              [&](std::stop_token token, auto schedule) { return kew::async_pop(out, std::move(token), schedule); });
+          record.end();
           if (element) taken.push_back(*element);
           break;
         }

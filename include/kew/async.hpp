@@ -53,34 +53,29 @@
 
 #include <kew/config.hpp>
 #include <kew/detail/wait/awaiter.hpp>
-#include <kew/detail/wait/pop_half.hpp>
-#include <kew/detail/wait/push_half.hpp>
-#include <kew/detail/wait/queue_core.hpp>
+#include <kew/detail/wait/ends.hpp>
 #include <kew/status.hpp>
 
 namespace kew { inline namespace KEW_NAMESPACE {
 
 namespace detail {
 
-template <class Queue>
-using core_of = std::remove_pointer_t<decltype(core_access::of(std::declval<Queue&>()))>;
-
+/// What async_pop answers, for any kind of stop and of schedule.
 template <class Source, class Stop, class Schedule>
 auto make_async_pop(Source& source, Stop stop, Schedule schedule) {
-  using T = typename Source::value_type;
-  static_assert(std::is_base_of_v<pop_half<Source, T>, Source>, "kew: async_pop is for a blocking_queue or a consumer");
+  static_assert(pop_source<Source>, "kew: async_pop is for a blocking_queue or a consumer");
   static_assert(core_of<Source>::wakes, "kew: a queue with spin_wait or yield_wait wakes no coroutine");
-  using operation = async_pop_operation<T, core_of<Source>>;
+  using operation = async_pop_operation<typename Source::value_type, core_of<Source>>;
   return awaiter<operation, Stop, Schedule>(operation(core_access::of(source)), std::move(stop), std::move(schedule));
 }
 
+/// What async_push answers.
 template <class Sink, class U, class Stop, class Schedule>
 auto make_async_push(Sink& sink, U&& value, Stop stop, Schedule schedule) {
-  using T = typename Sink::value_type;
-  static_assert(std::is_base_of_v<push_half<Sink, T>, Sink>, "kew: async_push is for a blocking_queue or a producer");
+  static_assert(push_sink<Sink>, "kew: async_push is for a blocking_queue or a producer");
   static_assert(core_of<Sink>::wakes, "kew: a queue with spin_wait or yield_wait wakes no coroutine");
   static_assert(
-      std::is_convertible_v<U, T>,
+      std::is_convertible_v<U, typename Sink::value_type>,
       "kew: what async_push is given becomes an element; where that cannot be copied, pass it on by std::move");
   using operation = async_push_operation<core_of<Sink>, U&&>;
   return awaiter<operation, Stop, Schedule>(operation(core_access::of(sink), std::forward<U>(value)), std::move(stop),

@@ -19,9 +19,8 @@
 //              throws is a failure of the attempt, and so is a delivery that a handler of delivery<T>& leaves without a
 //              verdict. on_error hears of what was thrown before the message goes back.
 // Prefetch     each thread may hold so many messages, counting the one that its handler has. Only that one's timeout
-//              runs, and only that one can fail; when the thread stops, the others go back, behind those that are ready,
-//              and that is no failure. But they were delivered, so attempt() counts it. With 1 a slow consumer holds up no
-//              message but its own.
+//              runs, and only that one can fail. When the thread stops, the others go back to the front, as if they had
+//              never been taken. With 1 a slow consumer holds up no message but its own.
 // Retrying     a failure brings the message back at once, behind those that are ready, max_attempts times in all. For a
 //              delay that grows, a handler of delivery<T>& calls requeue(delay), which is no failure, and rejects by
 //              attempt() what it has seen too often.
@@ -39,10 +38,7 @@
 // Source       queues, exchanges, bindings and prefetch as in AMQP 0-9-1 (RabbitMQ); visibility timeouts as in Amazon SQS.
 #pragma once
 
-// libc++ before 20 has no std::stop_token, unless its experimental parts are on; then there is no broker.
-
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <concepts>
 #include <cstddef>
@@ -79,6 +75,7 @@
 #include <kew/status.hpp>
 #include <kew/work_queue.hpp>
 
+// libc++ before 20 has no std::stop_token, unless its experimental parts are on; then there is no broker.
 #if defined(__cpp_lib_jthread)
 
 namespace kew { inline namespace KEW_NAMESPACE {
@@ -115,6 +112,7 @@ class broker_metrics {
  public:
   using value_type = std::pair<std::string, metrics>;  ///< A name and its figures.
 
+  /// What broker::metrics() makes.
   explicit broker_metrics(std::vector<value_type> figures) noexcept : figures_(std::move(figures)) {}
 
   /// Each queue in turn.
@@ -131,6 +129,8 @@ class broker_metrics {
     const auto found = std::ranges::find(figures_, name, &value_type::first);
     return found == figures_.end() ? nullptr : &found->second;
   }
+  /// Whether there is a queue of that name.
+  bool contains(std::string_view name) const noexcept { return find(name) != nullptr; }
   /// The figures of a queue. Throws broker_error where there is none of that name.
   /// @{
   const metrics& at(std::string_view name) const {
@@ -177,6 +177,7 @@ class named_queue final : public named_queue_base {
       : named_queue_base(name, type_identity::of<T>(), options), queue_(options) {}
 
   message_queue<T>& messages() noexcept { return queue_; }
+  void undo(delivery<T>& unseen) noexcept { queue_.undo(unseen); }
 
   kew::metrics metrics() override { return queue_.metrics(); }
   void close() override { queue_.close(); }
@@ -228,11 +229,11 @@ concept handles = handles_message<Handler, T> || handles_delivery<Handler, T>;
 template <class T, class Handler>
 class handling {
  public:
-  handling(std::shared_ptr<named_queue<T>> queue, std::shared_ptr<error_listener> errors, std::shared_ptr<heart> heart,
-           Handler handler, const consume_options& options)
+  handling(std::shared_ptr<named_queue<T>> queue, std::shared_ptr<error_listener> errors,
+           std::shared_ptr<heartbeats> beats, Handler handler, const consume_options& options)
       : queue_(std::move(queue)),
         errors_(std::move(errors)),
-        heart_(std::move(heart)),
+        heartbeats_(std::move(beats)),
         handler_(std::move(handler)),
         held_(options.threads) {
     for (places& each : held_) each = places(options.prefetch);
@@ -251,12 +252,15 @@ class handling {
         continue;
       }
       after_error = backoff();
-      for (std::size_t i = 0; i < count; ++i) {
-        if (stopped.stop_requested())
-          give_back(*held[i]);
-        else
-          handle(*held[i]);
-        held[i].reset();
+      std::size_t next = 0;
+      for (; next < count && !stopped.stop_requested(); ++next) {
+        handle(*held[next]);
+        held[next].reset();
+      }
+      // The last one first, so that they stand at the front in their old order.
+      while (count > next) {
+        queue_->undo(*held[--count]);
+        held[count].reset();
       }
     }
   }
@@ -289,9 +293,9 @@ class handling {
     attempt(current.attempt(), false, [&] {
       const auto timeout = queue_->options().visibility_timeout;
       if (prefetches() && !current.extend(timeout)) return false;
-      if (heart_ != nullptr) {
-        const typename heart::template beat<T> beat(*heart_, delivery_access::owner(current),
-                                                    delivery_access::ticket(current), timeout);
+      if (heartbeats_ != nullptr) {
+        const heartbeat<T> beat(*heartbeats_, delivery_access::owner(current), delivery_access::ticket(current),
+                                timeout);
         call(current);
       } else {
         call(current);
@@ -308,10 +312,6 @@ class handling {
     } else {
       static_cast<void>(std::invoke(handler_, current));
     }
-  }
-
-  void give_back(delivery<T>& unseen) noexcept {
-    attempt(unseen.attempt(), false, [&] { return unseen.requeue(); });
   }
 
   /// `f()`, or `failed` where that throws, which is reported.
@@ -331,7 +331,7 @@ class handling {
 
   const std::shared_ptr<named_queue<T>> queue_;
   const std::shared_ptr<error_listener> errors_;
-  const std::shared_ptr<heart> heart_;
+  const std::shared_ptr<heartbeats> heartbeats_;
   Handler handler_;
   std::vector<places> held_;  ///< By thread; made beforehand, so that no message is lost for want of memory.
 };
@@ -346,7 +346,9 @@ struct as_declared {};
 /// May outlive the broker. Move-only; moved from, it has no threads.
 class [[nodiscard("a subscription ends when it is destroyed")]] subscription {
  public:
+  /// Without threads, to be assigned to.
   subscription() noexcept = default;
+  /// Takes over the threads.
   subscription(subscription&&) noexcept = default;
   /// What was held before ends first, as by the destructor.
   subscription& operator=(subscription&& other) {
@@ -355,6 +357,7 @@ class [[nodiscard("a subscription ends when it is destroyed")]] subscription {
     consumer_ = std::move(other.consumer_);
     return *this;
   }
+  /// Stops, and waits for the handlers that are running.
   ~subscription() { end(); }
 
   /// Asks the threads to end after the message that each is at, and does not wait. Any thread, any number of times.
@@ -390,9 +393,11 @@ class [[nodiscard("a subscription ends when it is destroyed")]] subscription {
 /// its handlers, for which it waits; in one of them, it waits for the others.
 class broker {
  public:
+  /// Without queues.
   broker() = default;
   broker(const broker&) = delete;  // its threads know where it is: share a pointer to it
   broker& operator=(const broker&) = delete;
+  /// Stops, and waits for the handlers that are running. Messages that are still there are destroyed with their queues.
   ~broker() {
     stop();
     std::vector<std::weak_ptr<detail::consumer_threads>> ending;
@@ -523,11 +528,11 @@ class broker {
     if constexpr (std::is_constructible_v<bool, const Handler&> && std::is_constructible_v<Handler, std::nullptr_t>)
       if (!static_cast<bool>(handler)) refuse("consume", name, "the handler is empty");
 
-    std::shared_ptr<detail::heart> heart;
-    if (options.heartbeat) heart = this->heart();
+    std::shared_ptr<detail::heartbeats> beats;
+    if (options.heartbeat) beats = heartbeats();
     const auto work =
         std::make_shared<detail::handling<T, Handler>>(std::static_pointer_cast<detail::named_queue<T>>(queue),
-                                                       listener_, std::move(heart), std::move(handler), options);
+                                                       listener_, std::move(beats), std::move(handler), options);
     const auto made = std::make_shared<detail::consumer_threads>(queue->name());
     {
       const detail::mutex::guard locked(mutex_);
@@ -692,6 +697,8 @@ class broker {
   template <class T, class M>
   status hand_in(detail::named_queue_base& queue, M&& message) {
     using value = asked<T, M>;
+    static_assert(std::is_constructible_v<value, M>,
+                  "kew: this is no message of that type; if it is one that cannot be copied, pass it on by std::move");
     if constexpr (becomes_string<T, M>)
       if (!(queue.type() == detail::type_identity::of<value>()))
         return wait_for_room(messages<std::string>(queue), std::string(std::string_view(message)));
@@ -736,17 +743,17 @@ class broker {
     return stop_.get_token();
   }
 
-  std::shared_ptr<detail::heart> heart() {
+  std::shared_ptr<detail::heartbeats> heartbeats() {
     const detail::mutex::guard locked(mutex_);
-    if (heart_ == nullptr) heart_ = std::make_shared<detail::heart>();
-    return heart_;
+    if (heartbeats_ == nullptr) heartbeats_ = std::make_shared<detail::heartbeats>();
+    return heartbeats_;
   }
 
   detail::mutex mutex_;  ///< Guards all that follows but the listener; never held while anything waits.
   std::map<std::string, shared_queue, std::less<>> queues_;
   std::map<std::string, bindings, std::less<>> exchanges_;
   std::vector<std::weak_ptr<detail::consumer_threads>> consumers_;
-  std::shared_ptr<detail::heart> heart_;
+  std::shared_ptr<detail::heartbeats> heartbeats_;
   std::stop_source stop_;
   unsigned runs_ = 0;
   bool ends_ = false;

@@ -73,6 +73,14 @@ struct recovery {
   std::string text;      ///< All of that, and the reason, as a sentence.
 };
 
+/// What a durable_queue takes on disk.
+struct durable_sizes {
+  std::size_t files = 0;    ///< Of the log.
+  std::uint64_t bytes = 0;  ///< Of these files.
+  std::uint64_t kept = 0;   ///< Of that, records of messages that are not acknowledged.
+  std::uint64_t syncs = 0;  ///< How often it has synced since it was opened; each for all that waited.
+};
+
 /// How a durable_queue is opened.
 struct durable_options {
   /// As in queue_options: how many messages there may be.

@@ -10,7 +10,7 @@
 // Ordering     first in, first out; what comes back goes behind what is ready. After opening, as it was.
 // Errors       what the log cannot do throws durable_error, which names the file and the error, from publish, receive and
 //              verdicts. A disk without room for another segment is no end: publish throws, verdicts go on in the room
-//              that is kept for them, and what they settle makes room. After a write or a sync that failed every call
+//              that is kept for them, and what they settle makes room; meanwhile hand-overs are not counted on disk. After a write or a sync that failed every call
 //              throws: what was on the disk before that is there, and goes on where the folder is opened again, once the
 //              cause is gone. What the codec throws leaves publish. A delivery that is destroyed never throws.
 // Units        bytes and std::chrono durations.
@@ -29,9 +29,9 @@
 // A message that its codec refuses when the folder is opened is a dead letter with that reason. It is not delivered, but
 // counted as dead in dead_letters().counts(), and kept in the folder for a codec that knows it.
 //
-// Folder       files of segment_size, reserved when they are made, and a lock. The log holds what is not acknowledged, twice
-//              that in old records at most, and a few segments more. Anything else in the folder is left alone. To back
-//              it up, copy it while no queue has it open.
+// Folder       files of segment_size, reserved when they are made, one more of them for a full disk, and a lock. They take
+//              three times what is not acknowledged at most, and five segments more. Anything else in the folder is left
+//              alone. To back it up, copy it while no queue has it open.
 // fork         a child that goes on without exec shares the lock with its parent, and must not use the queue.
 //
 // Source       detail/disk/journal.hpp and detail/disk/record.hpp say what is written; the ways of losing data that they
@@ -118,6 +118,9 @@ class durable_core final : public books<durable_core<T, Wait>, durable_message<T
  public:
   using typename base::entry;
 
+  /// Each publish waits for the disk, so none has to be quick.
+  static constexpr bool has_inbox = false;
+
   explicit durable_core(const std::string& folder, const durable_options& how)
       : base(limits_of(how)), max_attempts_(how.max_attempts), on_recovery_(how.on_recovery) {
     log_.emplace(journal::options{.folder = folder,
@@ -126,7 +129,10 @@ class durable_core final : public books<durable_core<T, Wait>, durable_message<T
                                   .segment_size = how.segment_size,
                                   .repair = how.repair,
                                   .on_recovery = how.on_recovery});
-    for (auto& [kept, payload] : log_->take_found()) restore(*kept, payload);
+    for (auto& [kept, payload] : log_->take_found()) {
+      restore(*kept, payload);
+      std::string().swap(payload);  // its memory is used for the next
+    }
     on_recovery_ = nullptr;
   }
 
@@ -138,7 +144,10 @@ class durable_core final : public books<durable_core<T, Wait>, durable_message<T
     if (!has_room) return has_room;
     reservation reserved(*this, in, 1);
     journal_message* kept = nullptr;
-    log_->commit(append(in, bytes, kept));
+    if (in == lane::live)
+      log_->publish_and_commit(bytes, kept);
+    else
+      log_->commit(log_->publish_dead(bytes, kept));
     reserved.fill(*kept, message);
     return status::success;
   }
@@ -506,6 +515,8 @@ class durable_queue : public message_queue<T> {
 
   /// With sync::interval: returns when everything that was answered is on disk.
   void flush() { core_->log().sync(); }
+  /// What it takes on disk now.
+  durable_sizes sizes() { return core_->log().measure(); }
 
  private:
   static constexpr queue_traits what_it_can{.persistent = true,

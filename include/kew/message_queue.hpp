@@ -52,7 +52,7 @@ namespace kew { inline namespace KEW_NAMESPACE {
 
 namespace detail {
 
-/// For what extends a delivery beside its holder.
+/// For what extends a delivery beside its holder, or ends it without a verdict.
 struct delivery_access {
   template <class Delivery>
   static auto& owner(Delivery& of) noexcept {
@@ -60,6 +60,12 @@ struct delivery_access {
   }
   template <class Delivery>
   static const delivery_ticket& ticket(const Delivery& of) noexcept {
+    return of.ticket_;
+  }
+  /// The owner will be told of its end by the caller.
+  template <class Delivery>
+  static const delivery_ticket& release(Delivery& of) noexcept {
+    of.owner_ = nullptr;
     return of.ticket_;
   }
 };

@@ -2,14 +2,15 @@
 //
 // Use when     jobs of one program must be done although the thread that took one may throw, hang or want to try again
 //              later. message_queue.hpp says what a delivery is and what each verdict means.
-// Avoid when   a job may be lost with its thread: blocking_queue.hpp takes several times as many a second. When jobs must
+// Avoid when   a job may be lost with its thread: blocking_queue.hpp passes about six times as many a second. When jobs must
 //              outlive the program: durable_queue.hpp.
 // Threads      any number, any call.
 // Progress     blocking: each call takes a mutex for a moment, and a thread that is stopped inside holds up the others. A
-//              call that waits polls and sleeps as Wait says; it wakes for a message, for room, at its own deadline, and
-//              one of the waiting threads at the earliest timer. No thread of the queue's own.
+//              publish that finds room takes another mutex than the others, and the first one only to wake. A call that
+//              waits polls and sleeps as Wait says; it wakes for a message, for room, at its own deadline, and one of the
+//              waiting threads at the earliest timer. No thread of the queue's own.
 // Ordering     first in, first out. What comes back goes behind what is ready: by requeue(), after a failure, after a
-//              delay. Of two whose time is over together, the one that was handed over first comes first.
+//              delay. What is due at the same look comes in the order of its time.
 // Time         the steady clock's. The timeout begins when receive hands the message over. A verdict after its end is
 //              refused, whether or not another thread has looked meanwhile.
 // Room         capacity counts what is ready, delayed or outstanding. What comes back always has room. Dead letters do
@@ -92,16 +93,21 @@ class work_core final : public books<work_core<T, Wait, Meter>, T, Wait, Meter>,
 
   using base::base;
 
+  /// Where each message is timed, the clock is looked at with the mutex held.
+  static constexpr bool uses_inbox = std::is_same_v<Meter, no_meter>;
+
   status publish(lane in, T& message, const any_limit& limit) {
+    if constexpr (uses_inbox)
+      if (in == lane::live && this->publish_quickly(std::move(message))) return status::success;
     return base::publish(in, limit, [&](ledger<T, Meter>& entries) { entries.add(in, std::move(message)); });
   }
 
   result<delivery<T>> receive(lane from, const any_limit& limit) {
     return base::receive(from, limit, [this](visit& here, entry& first, time_point now) -> result<delivery<T>> {
-      result<delivery<T>> out(std::in_place, *this, here.ledger().next_ticket(first), first.attempts() + 1,
-                              why_dead(first), lent(first));
+      result<delivery<T>> lent_out(std::in_place, *this, here.ledger().next_ticket(first), first.attempts() + 1,
+                                   why_dead(first), lent(first));
       here.ledger().hand_over(first, now);
-      return out;
+      return lent_out;
     });
   }
 
@@ -125,6 +131,7 @@ class work_core final : public books<work_core<T, Wait, Meter>, T, Wait, Meter>,
         here.ledger().acknowledge(*held);
         break;
       case verdict_kind::requeue:
+        here.collect();
         take_back(*held, message);
         if (given.delay > std::chrono::nanoseconds::zero())
           here.ledger().put_back_at(*held, time_after(now, given.delay));
@@ -145,8 +152,23 @@ class work_core final : public books<work_core<T, Wait, Meter>, T, Wait, Meter>,
     if (is_gone_) return;
     here.catch_up();
     if (entry* const held = here.ledger().find(ticket); held != nullptr) {
+      here.collect();
       take_back(*held, message);
       here.ledger().fail(*held);
+    } else {
+      come_late(here, ticket, message);
+    }
+  }
+
+  /// No holder has seen that delivery.
+  void undo(const delivery_ticket& ticket, T& message) noexcept {
+    const ended_delivery ended(*this);
+    visit here(*this);
+    if (is_gone_) return;
+    here.catch_up();
+    if (entry* const held = here.ledger().find(ticket); held != nullptr) {
+      take_back(*held, message);
+      here.ledger().undo_hand_over(*held);
     } else {
       come_late(here, ticket, message);
     }
@@ -204,6 +226,7 @@ class work_core final : public books<work_core<T, Wait, Meter>, T, Wait, Meter>,
   static void come_late(visit& here, const delivery_ticket& ticket, T& message) noexcept {
     if constexpr (!copies)
       if (entry* const missed = here.ledger().find_late(ticket); missed != nullptr) {
+        here.collect();
         take_back(*missed, message);
         here.ledger().fail(*missed);
       }
@@ -232,7 +255,8 @@ class work_core final : public books<work_core<T, Wait, Meter>, T, Wait, Meter>,
 }  // namespace detail
 
 /// Messages in memory that are there until they are acknowledged or dead. work_queue.hpp says when to use it, and what
-/// is promised. The members are those of message_queue.
+/// is promised. The members are those of message_queue. Meter is for kew itself: what times the messages of a broker's
+/// queues.
 template <class T, class Wait = adaptive_wait, class Meter = detail::no_meter>
 class work_queue final : public message_queue<T> {
   using core = detail::work_core<T, Wait, Meter>;
@@ -249,6 +273,10 @@ class work_queue final : public message_queue<T> {
   message_queue<T>& dead_letters() override { return dead_; }
   queue_counts counts() override { return core_->counts(detail::lane::live); }
   queue_traits traits() override { return what_it_can; }
+
+  /// For a consumer that prefetches: ends a delivery that nobody has seen as if it had never been, and its message is the
+  /// first again.
+  void undo(delivery<T>& unseen) noexcept { core_->undo(detail::delivery_access::release(unseen), *unseen); }
 
   /// Of a queue with a meter, as a broker's are: its figures.
   kew::metrics metrics() noexcept

@@ -58,4 +58,23 @@ using kew::make_spsc_channel;
 using kew::observer;
 using kew::producer;
 
+// Messages that are not lost
+using kew::delivery;
+using kew::message_queue;
+using kew::queue_counts;
+using kew::queue_options;
+using kew::queue_traits;
+using kew::work_queue;
+
+#if defined(__cpp_lib_jthread)
+// Named queues
+using kew::broker;
+using kew::broker_error;
+using kew::broker_metrics;
+using kew::consume_options;
+using kew::exchange;
+using kew::handler_error;
+using kew::subscription;
+#endif
+
 }  // namespace kew

@@ -590,6 +590,18 @@ void message_contract() {
       CHECK(answers[0] == status::success);
       CHECK(answers[1] == status::closed);
     }
+    SECTION("a message may be published to the dead letters, which opens no closed queue") {
+      const auto queue = fresh({.capacity = 4});
+      publish(*queue, 0);
+      CHECK(received(*queue, 0, 1).ack());
+      queue->close();
+      CHECK(queue->dead_letters().publish(make<T>(1)));
+      CHECK(queue->publish(make<T>(2)) == status::closed);
+      auto letter = received(queue->dead_letters(), 1, 1);
+      CHECK(letter.reason().empty());
+      CHECK(letter.ack());
+      CHECK(queue->dead_letters().receive().status() == status::closed);
+    }
     SECTION("dead letters that are closed end when they are empty") {
       const auto queue = fresh();
       publish(*queue, 0);

@@ -72,8 +72,7 @@ TEST_CASE("on a full disk publish throws, verdicts go on, and what they settle m
     std::vector<std::string> batch(3, std::string(200, 'y'));
     CHECK(error_of([&] { queue.publish_n(batch); }).first == full);
     CHECK(queue.counts().published == published);
-    const std::size_t first = published;
-    CHECK(first > 200);
+    CHECK(published > 150);
     // As many as have room in what is kept for them, several times over.
     for (int lap = 0; lap < 4; ++lap) {
       for (int i = 0; i < 60; ++i) {

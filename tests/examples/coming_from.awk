@@ -1,11 +1,11 @@
 # Makes of examples/coming_from.md a program that compiles where its calls do. A section becomes a function: its C++ first,
 # then what stands in the column `kew` of its tables, each by itself.
 BEGIN {
-  print "// Compiled, never run.\n#include <chrono>\n#include <cstddef>\n#include <iterator>\n#include <string>\n#include <vector>"
-  print "\n#include <kew/kew.hpp>\n\n#if defined(__cpp_lib_jthread) // else kew has no calls that take a token"
+  print "// Compiled, never run.\n#include <array>\n#include <chrono>\n#include <cstddef>\n#include <iterator>\n#include <string>\n#include <vector>"
+  print "\n#include <kew/async.hpp>\n#include <kew/durable_queue.hpp>\n#include <kew/kew.hpp>\n#include <kew/pop_event.hpp>\n#include <kew/select.hpp>\n\n#if defined(__cpp_lib_jthread) // else kew has no calls that take a token"
   print "\nstruct message {\n  message() = default;\n  explicit message(int number) : text(std::to_string(number)) {}"
   print "  std::string text;\n};\n\nextern message m, out;\nextern std::vector<message> batch;\nextern std::size_t n;"
-  print "void f(message&);\nextern std::stop_token token;\nextern std::chrono::milliseconds t;"
+  print "void f(message&);\nvoid take(message&&);\nvoid take_from(message&&, std::size_t);\nvoid sent();\nextern std::stop_token token;\nextern std::chrono::milliseconds t;"
   print "extern std::chrono::system_clock::time_point deadline;"
 }
 
@@ -18,7 +18,7 @@ function call(code) {
   ++calls
   if (code ~ /^for /) code = code " static_cast<void>(each);"
   else if (code ~ /^while /) code = code " {}"
-  else if (code ~ /^(auto|kew::[a-z_]+<[^(]*>) /) code = "{ [[maybe_unused]] " code "; }"
+  else if (code ~ /^(auto|kew::[a-z_]+(<[^(]*>)?) /) code = "{ [[maybe_unused]] " code "; }"
   else code = "static_cast<void>(" code ");"
   body = body "  " code "\n"
 }

@@ -188,8 +188,9 @@ bool in_detail(const std::string& header) { return header.starts_with("detail/")
 
 /// Not for every program, so not under the umbrella.
 bool on_demand(const std::string& header) {
-  static const std::set<std::string> headers = {
-      "async.hpp", "codec.hpp", "durable_options.hpp", "durable_queue.hpp", "open.hpp", "pop_event.hpp", "select.hpp"};
+  static const std::set<std::string> headers = {"async.hpp",           "codec.hpp",         "durable_folder.hpp",
+                                                "durable_options.hpp", "durable_queue.hpp", "open.hpp",
+                                                "pop_event.hpp",       "select.hpp"};
   return headers.contains(header) || header.starts_with("bridge/");
 }
 

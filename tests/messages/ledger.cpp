@@ -220,6 +220,24 @@ TEST_CASE("the largest spans never end", "[ledger]") {
   CHECK(books.counts(lane::live).delayed == 1);
 }
 
+TEST_CASE("what is due at one look comes in the order of its time, whatever it waited for", "[ledger]") {
+  ledger books(4, most_attempts, timeout);
+  entry* entries[4] = {};
+  for (int i = 0; i < 4; ++i) {
+    entries[i] = &books.add(lane::live, i);
+    books.hand_over(*entries[i], at(10 * i));
+  }
+  books.extend(*entries[0], at(25) + timeout);
+  books.put_back_at(*entries[3], at(15) + timeout);
+  books.advance(at(100) + timeout, [&](entry& late) { books.fail(late); });
+  for (const int message : {1, 3, 2, 0}) {
+    entry* const next = books.front(lane::live);
+    REQUIRE(next != nullptr);
+    CHECK(next->payload() == message);
+    books.hand_over(*next, at(200));
+  }
+}
+
 TEST_CASE("a hand-over whose look at the clock came late does not end before the one before it", "[ledger]") {
   ledger books(2, most_attempts, timeout);
   entry& first = books.add(lane::live, 0);
@@ -232,6 +250,35 @@ TEST_CASE("a hand-over whose look at the clock came late does not end before the
     books.fail(late);
   });
   CHECK(failed == std::vector<int>{0, 1});
+}
+
+TEST_CASE("a hand-over that is undone has never been, and its message is the first again", "[ledger]") {
+  ledger books(3, most_attempts, timeout);
+  entry& first = books.add(lane::live, 0);
+  entry& second = books.add(lane::live, 1);
+  books.add(lane::live, 2);
+  books.hand_over(first, at(0));
+  books.hand_over(second, at(0));
+  const kew::detail::delivery_ticket ticket = first.ticket();
+  books.undo_hand_over(second);
+  books.undo_hand_over(first);
+  CHECK(books.find(ticket) == nullptr);
+  CHECK(books.next_due() == never);
+  CHECK(books.counts(lane::live).ready == 3);
+  CHECK(books.counts(lane::live).outstanding == 0);
+  for (const int message : {0, 1, 2}) {
+    entry* const next = books.front(lane::live);
+    REQUIRE(next != nullptr);
+    CHECK(next->payload() == message);
+    CHECK(next->attempts() == 0);
+    books.hand_over(*next, at(1));
+  }
+  CHECK(books.counts(lane::live).redelivered == 0);
+  // Also where it is the only one.
+  books.undo_hand_over(second);
+  CHECK(books.front(lane::live) == &second);
+  books.hand_over(second, at(2));
+  CHECK(books.front(lane::live) == nullptr);
 }
 
 }  // namespace kew_test

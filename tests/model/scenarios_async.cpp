@@ -559,6 +559,25 @@ void destroyed_against_a_stop_and_a_push() {
       [&] { stop.request(); }, [&] { static_cast<void>(queue.push(probe(1))); },
       [&] { expect(queue.pop().has_value(), "the message is for the next one that waits"); });
 }
+/// It was told of a message that stands behind another one, which is not there yet; then it is stopped, and that is for
+/// another one.
+void stopped_beside_a_push_under_way() {
+  queue_over<mpmc> queue(2);
+  executor mine;
+  stop_of_model stop;
+  report answer;
+  const task consumer = pops_until(queue, stop, answer, on(mine));
+  together(
+      [&] {
+        static_cast<void>(queue.push(probe(1)));
+        stop.request();
+        mine.run_until([&] { return answer.done(); });
+        if (answer.got()) static_cast<void>(queue.push(probe(3)));
+      },
+      [&] { static_cast<void>(queue.push(probe(2))); },
+      [&] { expect(queue.pop().has_value(), "nobody sleeps beside a message"); },
+      [&] { expect(queue.pop().has_value(), "nobody sleeps beside a message"); });
+}
 /// By its own resumption: what schedule calls destroys it.
 void destroyed_by_its_own_schedule() {
   queue_over<mpmc> queue(2);
@@ -603,6 +622,7 @@ std::vector<scenario> of_async() {
       {"async over mpmc: destroyed against a close", destroyed_against_a_close, 3, two},
       {"async over mpmc: destroyed against a stop", destroyed_against_a_stop, 2, two},
       {"async over mpmc: destroyed against a stop and a push", destroyed_against_a_stop_and_a_push, 4, two},
+      {"async over mpmc: stopped beside a push under way", stopped_beside_a_push_under_way, 4, two},
       {"async over mpmc: destroyed by its own schedule", destroyed_by_its_own_schedule, 3, two},
   };
   return all;

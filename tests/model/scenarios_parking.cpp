@@ -247,6 +247,22 @@ void two_entries() {
       [&] { box.take_by_entry(); }, [&] { box.take_by_entry(); });
 }
 
+// ---- Entries that watch ------------------------------------------------------------------------------------------
+
+/// Is told of what comes after it has looked, and takes nothing from others.
+void an_entry_watches() {
+  tokens box;
+  together([&] { box.put_seen(); }, [&] { box.watch(); });
+}
+void an_entry_watches_beside_a_sleeper() {
+  tokens box;
+  together([&] { box.put_seen(); }, [&] { box.watch(); }, [&] { box.take(); });
+}
+void an_entry_watches_beside_an_entry() {
+  tokens box;
+  together([&] { box.put_seen(); }, [&] { box.watch(); }, [&] { box.take_by_entry(); });
+}
+
 }  // namespace
 
 std::vector<scenario> of_parking() {
@@ -285,6 +301,9 @@ std::vector<scenario> of_parking() {
       {"parking: an entry and a sleeper", an_entry_and_a_sleeper, 3, wide, farthest},
       {"parking: an entry and a sleeper at once", an_entry_and_a_sleeper_at_once, 3, wide, farthest},
       {"parking: two entries", two_entries, 3, wide, farthest},
+      {"parking: an entry that watches", an_entry_watches, 2, two},
+      {"parking: an entry that watches beside a sleeper", an_entry_watches_beside_a_sleeper, 3, wide, farthest},
+      {"parking: an entry that watches beside an entry", an_entry_watches_beside_an_entry, 3, wide, farthest},
   };
 }
 

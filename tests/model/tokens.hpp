@@ -17,7 +17,7 @@ using namespace kew::detail;
 /// An entry of a thread, which sleeps on a word of its own. Both sides leave plain data for the other.
 class told_thread : public wait_entry {
  public:
-  told_thread() noexcept : wait_entry(tell) {}
+  explicit told_thread(attention kind = attention::takes) noexcept : wait_entry(tell, kind) {}
 
   /// Only while it is not listed.
   void prepare(int round) {
@@ -108,6 +108,21 @@ class tokens {
     place_.settle();
     if (!place_.remove(self)) place_.notify();
   }
+  /// The same, where somebody watches.
+  void put_seen() {
+    ever_.store(1, release);
+    put();
+  }
+  /// Waits until there has been a token, and leaves it to others.
+  void watch() {
+    told_thread self(attention::watches);
+    self.prepare(1);
+    place_.add(self);
+    place_.settle();
+    if (ever_.load(acquire) == 0) self.sleep();
+    place_.remove(self);
+    expect(ever_.load(acquire) != 0, "an entry that watches was told of something");
+  }
   bool try_take() {
     unsigned seen = count_.load(acquire);
     while (seen > 0)
@@ -118,6 +133,7 @@ class tokens {
 
  private:
   kew::detail::atomic<unsigned> count_{0};
+  kew::detail::atomic<unsigned> ever_{0};
   wait_point place_;
 };
 

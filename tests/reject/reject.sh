@@ -7,7 +7,7 @@ LC_ALL=C
 export LC_ALL
 column() { awk -F ' [|] ' -v name="$name" -v column="$1" '$1 == name { print $column }' table.txt; }
 compile() {
-  { printf '#include <%s>\n' array memory string thread utility vector kew/kew.hpp kew/pop_event.hpp kew/select.hpp && cat; } |
+  { printf '#include <%s>\n' array memory string thread utility vector kew/async.hpp kew/kew.hpp kew/pop_event.hpp kew/select.hpp && cat; } |
     "$compiler" -std=c++20 -fsyntax-only -Wall -Wextra -Werror -I "$include" -x c++ - 2>&1
 }
 

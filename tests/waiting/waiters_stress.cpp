@@ -1,5 +1,5 @@
-// A few messages go round between two queues, from one waiter to the next: threads that wait in every way, at one queue
-// and by selects at both, and coroutines that are destroyed in the middle of it. A wake-up or a message that got lost would bring all to a
+// A few messages go round between two queues, from one waiter to the next: threads that wait in every way, selects, and
+// coroutines that are destroyed in the middle of it. A wake-up or a message that got lost would bring all to a
 // standstill, because there are fewer messages than waiters; one that is there twice is found at the end.
 #include <atomic>
 #include <chrono>
@@ -53,11 +53,14 @@ class round_trip {
   queue& from(std::size_t which) { return queues_[which % 2]; }
   queue& to(std::size_t which) { return queues_[(which + 1) % 2]; }
 
+  queue& silence() { return silence_; }
+
   /// Counts what a wait has ended with; a message that goes on is an operation. The last one ends the game.
   bool count(status ended) {
     if (!ended) return ended != status::closed;
     if (left_.fetch_sub(1, std::memory_order_relaxed) > 1) return true;
     for (queue& each : queues_) each.close();
+    silence_.close();
     return false;
   }
   /// What a waiter had in its hand when the game ended, or at its beginning.
@@ -81,6 +84,7 @@ class round_trip {
 
  private:
   queue queues_[2];
+  queue silence_{1};
   int messages_;
   std::atomic<std::ptrdiff_t> left_;
   std::mutex mutex_;
@@ -117,6 +121,34 @@ void wait_in_every_way(Game& game, std::size_t which, std::uint64_t seed) {
       const status pushed = random.one_in(2) ? sink.push(std::move(hand)) : sink.try_push_for(std::move(hand), 20us);
       if (!game.count(pushed)) return game.keep(std::move(hand));
     }
+  }
+}
+
+/// The same by select, beside a queue that has never anything, and often giving up.
+template <class Game>
+void select_and_give_up(Game& game, std::size_t which, std::uint64_t seed) {
+  random_source random(seed);
+  message hand;
+  const auto take = [&hand](message&& it) { hand = std::move(it); };
+  const auto wait = [&random](auto... cases) -> status {
+    switch (random.below(4)) {
+      case 0: return kew::select(cases...).status();
+      case 1: return kew::try_select(cases...).status();
+      case 2: return kew::try_select_for(std::chrono::microseconds(random.below(100)), cases...).status();
+      default: {
+        std::stop_source stop;
+        if (random.one_in(8)) stop.request_stop();
+        return kew::select(stop.get_token(), cases...).status();
+      }
+    }
+  };
+  for (;; which += random.one_in(64)) {
+    while (!hand)
+      if (!game.count(wait(kew::on_pop(game.from(which), take), kew::on_pop(game.silence(), take))))
+        return game.keep(std::move(hand));
+    while (hand)
+      if (!game.count(wait(kew::on_pop(game.silence(), take), kew::on_push(game.to(which), std::move(hand), [] {}))))
+        return game.keep(std::move(hand));
   }
 }
 
@@ -270,6 +302,7 @@ void play(std::size_t capacity, int messages, std::size_t operations, std::uint6
   for (auto& each : executors) threads.emplace_back([&each] { each.run(); });
   for (std::size_t i = 0; i < 2; ++i)
     threads.emplace_back([&game, seed, i] { wait_in_every_way(game, i, seed + 3 + i); });
+  threads.emplace_back([&game, seed] { select_and_give_up(game, 0, seed + 5); });
   for (std::size_t i = 0; i < 2; ++i)
     threads.emplace_back([&game, seed, i] { select_between_both(game, seed + 5 + i); });
   for (std::thread& each : threads) each.join();

@@ -5,8 +5,9 @@
 //              unless the log syncs by interval. The thread that syncs covers everything that was appended before it
 //              began; others wait for it, and one of them leads the next sync. So no timer is needed for a group.
 // Files        segments of a fixed size, reserved when they are made, so that a full disk is found then, when nothing has
-//              been written yet. A part of each is kept for what is not a new message: on a full disk messages can still
-//              be acknowledged, which makes room.
+//              been written yet. For what is not a new message a part of each is kept, and one more file: so on a full
+//              disk, and even when opened on one, messages can still be acknowledged, which makes room. To have enough of
+//              it, hand-overs are not counted on a full disk.
 // Old files    go from the oldest on, when no message in it is left. So a record is never there without the message
 //              that it is about being either there or gone with all its records. A few old messages do not keep much
 //              behind them: when the log is much larger than what it holds, they are written again at its end.
@@ -21,6 +22,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <climits>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -39,7 +41,9 @@
 #include <kew/detail/disk/record.hpp>
 #include <kew/detail/disk/replay.hpp>
 #include <kew/detail/machine/clock.hpp>
+#include <kew/detail/machine/futex.hpp>
 #include <kew/detail/machine/min_max.hpp>
+#include <kew/detail/machine/sync.hpp>
 #include <kew/detail/machine/thread.hpp>
 #include <kew/detail/wait/mutex.hpp>
 #include <kew/detail/wait/wait_point.hpp>
@@ -113,13 +117,6 @@ class journal {
     std::string payload;
   };
 
-  /// What the log takes on disk.
-  struct sizes {
-    std::size_t files;
-    std::uint64_t bytes;  ///< Of all files.
-    std::uint64_t alive;  ///< Of messages that are not settled.
-  };
-
   explicit journal(options how) : how_(std::move(how)) {
     how_.segment_size = max(how_.segment_size, smallest_segment);
     make_folder(how_.folder);
@@ -154,19 +151,21 @@ class journal {
   position publish(std::string_view payload, journal_message*& added) {
     check_size(payload);
     auto message = std::make_unique<journal_message>();
-    record_head head;
-    head.body_crc = crc32c().add(payload).value();
-    head.size = static_cast<std::uint32_t>(payload.size());
-    head.kind = record_kind::message;
+    const std::uint32_t crc = crc32c().add(payload).value();
     mutex::guard locked(mutex_);
-    message->size = record_size(payload.size());
-    make_room(locked, message->size, true);
-    head.id = message->id = next_id_++;
-    message->offset = append(head, payload, {});
-    return add(*message.release(), added);
+    return publish(locked, std::move(message), payload, crc, added);
   }
 
-  /// The same, for a message that is a dead letter from the beginning.
+  /// publish and commit.
+  void publish_and_commit(std::string_view payload, journal_message*& added) {
+    check_size(payload);
+    auto message = std::make_unique<journal_message>();
+    const std::uint32_t crc = crc32c().add(payload).value();
+    mutex::guard locked(mutex_);
+    commit(locked, publish(locked, std::move(message), payload, crc, added));
+  }
+
+  /// The same as publish, for a message that is a dead letter from the beginning.
   position publish_dead(std::string_view payload, journal_message*& added) {
     check_size(payload);
     auto message = std::make_unique<journal_message>();
@@ -183,7 +182,7 @@ class journal {
   }
 
   /// The message is handed over, for so many times in all. Not on disk before the next commit of whatever comes after
-  /// it; after a power cut it may not have been.
+  /// it; after a power cut it may not have been. Not in the log at all on a full disk.
   position handed(journal_message& message, unsigned attempts, unsigned failures) {
     mutex::guard locked(mutex_);
     record_state next = message.state;
@@ -191,6 +190,10 @@ class journal {
     next.failures = failures;
     next.handed = 1;
     next.due = next.delay = 0;
+    if (full_) {
+      message.state = next;
+      return written_;
+    }
     return change(locked, message, record_kind::handed, next, {});
   }
 
@@ -236,20 +239,13 @@ class journal {
   /// Returns when everything up to `end` outlives the process.
   void write(position end) {
     mutex::guard locked(mutex_);
-    if (written_ < end) write_pending();
-    if (written_ < end) raise_failure();
+    write_until(end);
   }
 
   /// Returns when everything up to `end` is on disk; with an interval, when it outlives the process.
   void commit(position end) {
     mutex::guard locked(mutex_);
-    if (by_interval()) {
-      if (written_ < end) write_pending();
-      if (written_ < end) raise_failure();
-    } else {
-      sync_until(locked, end);
-    }
-    if (segments_.size() > 1 && segments_.front()->first == nullptr) remove_settled();
+    commit(locked, end);
   }
 
   /// Returns when everything is on disk.
@@ -264,9 +260,9 @@ class journal {
     if (failed()) raise_failure();
   }
 
-  sizes measure() {
+  durable_sizes measure() {
     const mutex::guard locked(mutex_);
-    sizes all{segments_.size(), 0, alive()};
+    durable_sizes all{segments_.size(), 0, alive(), syncs_};
     for (const auto& segment : segments_) all.bytes += segment->size;
     return all;
   }
@@ -363,7 +359,7 @@ class journal {
       copy_tail(log, *next, records);
     }
     open_file file;
-    if (const problem wrong = make_segment(header, *next, records, file); wrong.error != 0)
+    if (const problem wrong = make_segment(header, *next, records, file, true); wrong.error != 0)
       raise_disk_error(wrong.file, wrong.error, wrong.doing);
     begin_segment(std::move(next), file, header_size + records.size());
 
@@ -379,6 +375,7 @@ class journal {
       segments_[message->segment]->add(*kept.release());
     }
     clean_up(log, anew, before);
+    full_ = !make_spare();
   }
 
   /// What was read from the end of the log, and is not known to be on disk.
@@ -440,7 +437,8 @@ class journal {
   };
 
   /// Makes a file with a header and records, on disk and under its name.
-  problem make_segment(segment_header header, journal_segment& segment, std::string_view records, open_file& file) {
+  problem make_segment(segment_header header, journal_segment& segment, std::string_view records, open_file& file,
+                       bool with_spare) {
     const std::string path = replay::path_in(how_.folder, replay::unfinished_name);
     const std::string name = path_of(header.number);
     header.first_id = next_id_;
@@ -456,7 +454,8 @@ class journal {
     };
     if (const int error = file.open(path, file_use::create); error != 0) return {error, name, "make", false};
     if (const int error = file_reserve(file.get(), segment.size); error != 0)
-      return given_up(error, "reserve room on disk for");
+      if (!with_spare || !take_spare(path, header.filled + least_room, segment.size, file))
+        return given_up(error, "reserve room on disk for");
     if (const int error = file_write(file.get(), 0, head.data(), head.size()); error != 0)
       return given_up(error, "write");
     if (const int error = file_write(file.get(), header_size, records.data(), records.size()); error != 0)
@@ -467,12 +466,36 @@ class journal {
     return {};
   }
 
+  std::string spare_path() const { return replay::path_in(how_.folder, "spare.tmp"); }
+
+  /// Keeps a file for a full disk. False where that is full already.
+  bool make_spare() {
+    if (has_spare_) return true;
+    open_file file;
+    if (file.open(spare_path(), file_use::create) != 0) return false;
+    has_spare_ = file_reserve(file.get(), how_.segment_size) == 0;
+    if (!has_spare_) file_remove(spare_path());
+    return has_spare_;
+  }
+
+  /// Opens the file that was kept, in the place of the one that is open. Nothing was ever written into it.
+  bool take_spare(const std::string& path, std::uint64_t needed, std::uint64_t& size, open_file& file) {
+    std::uint64_t kept = 0;
+    if (file.open(spare_path(), file_use::change) != 0 || file_size(file.get(), kept) != 0 || kept < needed)
+      return false;
+    has_spare_ = false;
+    size = kept;
+    return file_rename(spare_path(), path) == 0;
+  }
+
   /// From now on records go there.
   void begin_segment(std::unique_ptr<journal_segment> segment, open_file& file, std::uint64_t filled) {
     segments_.push_back(std::move(segment));
     file_.swap(file);
     begins_ = appended_ - filled;
-    synced_ = written_ = appended_;
+    marked_ = 0;
+    written_ = appended_;
+    set_synced(appended_);
   }
 
   std::uint64_t offset_of(position at) const noexcept { return at - begins_; }
@@ -490,10 +513,10 @@ class journal {
         return;
       }
       if (syncing_) {
-        await_sync(locked, appended_);
+        if (await_sync(locked, appended_)) locked.lock();
         continue;
       }
-      next_segment(size);
+      next_segment(size, is_message);
     }
   }
 
@@ -501,7 +524,7 @@ class journal {
   static constexpr std::uint64_t kept_room(std::uint64_t segment_size) noexcept { return segment_size / 16; }
 
   /// With nobody syncing: everything goes to disk, and a new segment is begun.
-  void next_segment(std::uint64_t size) {
+  void next_segment(std::uint64_t size, bool is_message) {
     sync_here();
     if (failed()) raise_failure();
 
@@ -517,16 +540,20 @@ class journal {
     const std::uint64_t least = header_size + mark_size + size + least_room;
     next->size = max(how_.segment_size, least + kept_room(2 * least));
     open_file file;
-    if (problem wrong = make_segment(header, *next, {}, file); wrong.error != 0) {
+    full_ = true;
+    if (is_message && !make_spare()) raise_disk_error(path_of(header.number), ENOSPC, "reserve room on disk for");
+    if (problem wrong = make_segment(header, *next, {}, file, !is_message); wrong.error != 0) {
       if (wrong.final) {
         fail(std::move(wrong));
         raise_failure();
       }
       raise_disk_error(wrong.file, wrong.error, wrong.doing);
     }
+    full_ = !has_spare_;
     begin_segment(std::move(next), file, header_size);
     copy_forward();
     remove_settled();
+    full_ = !make_spare();
   }
 
   std::uint64_t alive() const noexcept {
@@ -541,10 +568,9 @@ class journal {
     if (failed() || synced_ == written_) return;
     if (const int error = file_sync(file_.get()); error != 0)
       return fail({error, path_of(segments_.back()->number), "sync", true});
-    synced_ = written_;
+    set_synced(written_);
     unsynced_since_ = never;
-    turns_[0].notify_all();
-    turns_[1].notify_all();
+    wake_all();
   }
 
   /// Where the log is much larger than what it holds, writes messages of the oldest segment again, into half of the new
@@ -600,8 +626,10 @@ class journal {
   }
 
   void remove_settled() {
-    while (!failed() && segments_.size() > 1 && segments_.front()->first == nullptr)
+    while (!failed() && segments_.size() > 1 && segments_.front()->first == nullptr) {
       if (problem wrong = remove_oldest(); wrong.error != 0) fail(std::move(wrong));
+      if (full_) full_ = !make_spare();
+    }
   }
 
   // ---- Appending -------------------------------------------------------------------------------------------------
@@ -641,6 +669,19 @@ class journal {
     return record_size(sizeof(record_state) + sizeof(std::uint32_t) + reason.size() + payload.size());
   }
 
+  position publish(mutex::guard& locked, std::unique_ptr<journal_message> message, std::string_view payload,
+                   std::uint32_t crc, journal_message*& added) {
+    record_head head;
+    head.body_crc = crc;
+    head.size = static_cast<std::uint32_t>(payload.size());
+    head.kind = record_kind::message;
+    message->size = record_size(payload.size());
+    make_room(locked, message->size, true);
+    head.id = message->id = next_id_++;
+    message->offset = append(head, payload, {});
+    return add(*message.release(), added);
+  }
+
   position add(journal_message& message, journal_message*& added) {
     segments_.back()->add(message);
     added = &message;
@@ -650,6 +691,10 @@ class journal {
   /// Leaves room for the mark that stands before each write.
   void begin_batch() {
     if (!pending_.empty()) return;
+    // Where room is scarce, one now and then is enough: it only finds damage.
+    pending_has_mark_ = !full_ || offset_of(appended_) - marked_ >= 16 * mark_size;
+    if (!pending_has_mark_) return;
+    marked_ = offset_of(appended_);
     pending_.resize(mark_size);
     appended_ += mark_size;
   }
@@ -689,8 +734,7 @@ class journal {
   void fail(problem what) {
     if (failed()) return;
     failure_ = std::move(what);
-    turns_[0].notify_all();
-    turns_[1].notify_all();
+    wake_all();
   }
 
   [[noreturn]] void raise_failure() const {
@@ -705,26 +749,42 @@ class journal {
     if (pending_.empty() || failed()) return;
     const position begin = appended_ - pending_.size();
     const std::uint64_t offset = offset_of(begin);
-    const std::uint64_t on_disk = offset_of(synced_);
-    record_head mark;
-    mark.body_crc = crc32c().add(&on_disk, sizeof(on_disk)).value();
-    mark.size = sizeof(on_disk);
-    mark.kind = record_kind::mark;
-    write_head(pending_.data(), mark, segments_.back()->identity, offset);
-    std::memcpy(pending_.data() + sizeof(record_head), &on_disk, sizeof(on_disk));
+    if (pending_has_mark_) {
+      const std::uint64_t on_disk = offset_of(synced_);
+      record_head mark;
+      mark.body_crc = crc32c().add(&on_disk, sizeof(on_disk)).value();
+      mark.size = sizeof(on_disk);
+      mark.kind = record_kind::mark;
+      write_head(pending_.data(), mark, segments_.back()->identity, offset);
+      std::memcpy(pending_.data() + sizeof(record_head), &on_disk, sizeof(on_disk));
+    }
     if (const int error = file_write(file_.get(), offset, pending_.data(), pending_.size()); error != 0)
       return fail({error, path_of(segments_.back()->number), "write", true});
     written_ = appended_;
     pending_.clear();
   }
 
+  void commit(mutex::guard& locked, position end) {
+    if (segments_.size() > 1 && segments_.front()->first == nullptr) remove_settled();
+    if (by_interval())
+      write_until(end);
+    else
+      sync_until(locked, end);
+  }
+
+  void write_until(position end) {
+    if (written_ < end) write_pending();
+    if (written_ < end) raise_failure();
+  }
+
+  /// May return without the mutex.
   void sync_until(mutex::guard& locked, position end) {
     while (synced_ < end) {
       if (failed()) raise_failure();
-      if (syncing_)
-        await_sync(locked, end);
-      else
+      if (!syncing_)
         lead_sync(locked);
+      else if (await_sync(locked, end))
+        return;
     }
   }
 
@@ -736,6 +796,7 @@ class journal {
     ++turn_;
     syncing_until_ = written_;
     unsynced_since_ = never;
+    ++syncs_;
     const int file = file_.get();
     locked.unlock();
     const int error = file_sync(file);
@@ -744,30 +805,44 @@ class journal {
     if (error != 0)
       fail({error, path_of(segments_.back()->number), "sync", true});
     else
-      end_sync(locked, syncing_until_);
+      end_sync(locked);
   }
 
-  void end_sync(mutex::guard& locked, position until) {
+  void end_sync(mutex::guard& locked) {
+    set_synced(syncing_until_);
+    turn& next = turns_[(turn_ + 1) % 2];
+    turn& done = turns_[turn_ % 2];
+    const bool is_awaited = next.waiting > 0;
+    const bool was_awaited = std::exchange(done.waiting, 0) > 0;
+    locked.unlock();
+    // One of those that came too late leads the next sync, while the others get up.
+    if (is_awaited) next.wake(1);
+    if (was_awaited) done.wake(INT_MAX);
+    locked.lock();
+  }
+
+  /// Everything is on disk, or nothing will be any more.
+  void wake_all() {
+    for (turn& each : turns_)
+      if (std::exchange(each.waiting, 0) > 0) each.wake(INT_MAX);
+  }
+
+  void set_synced(position until) noexcept {
     synced_ = until;
-    const std::size_t this_turn = turn_ % 2;
-    locked.unlock();
-    turns_[1 - this_turn].notify();  // one of those that came too late leads the next sync, while the others get up
-    turns_[this_turn].notify_all();
-    locked.lock();
+    seen_.store(until, release);  // Edge "synced": a thread that sees it knows that its records are on disk.
   }
 
-  /// Waits for the sync that is under way, or where that began too early, for the next one.
-  void await_sync(mutex::guard& locked, position end) {
-    wait_point& point = turns_[end <= syncing_until_ ? turn_ % 2 : (turn_ + 1) % 2];
-    wait_point::ticket before = 0;
-    const bool prepared = point.prepare_wait(before);
-    if (prepared) point.settle();
+  /// Waits for the sync that is under way, or where that began too early, for the next one. True: that is done, and the
+  /// caller does not have the mutex.
+  bool await_sync(mutex::guard& locked, position end) {
+    turn& mine = turns_[(end <= syncing_until_ ? turn_ : turn_ + 1) % 2];
+    ++mine.waiting;
+    const std::uint32_t before = mine.word.load(relaxed);  // relaxed: changed with the mutex held or after it
     locked.unlock();
-    if (prepared)
-      point.commit_wait(before, never);
-    else
-      yield();
+    futex_wait(mine.word, before, never);
+    if (seen_.load(acquire) >= end) return true;  // Edge "synced"
     locked.lock();
+    return false;
   }
 
   // ---- The interval ----------------------------------------------------------------------------------------------
@@ -778,10 +853,10 @@ class journal {
     while (!stopping_ && !failed()) {
       const time_point due = unsynced_since_ == never ? never : unsynced_since_ + how_.interval;
       if (due <= now()) {
-        if (syncing_)
-          await_sync(locked, synced_);
-        else
+        if (!syncing_)
           lead_sync(locked);
+        else if (await_sync(locked, syncing_until_))
+          locked.lock();
         continue;
       }
       wait_point::ticket before = 0;
@@ -809,17 +884,35 @@ class journal {
   std::uint64_t identity_ = 0;  ///< Of the log.
   std::uint64_t next_id_ = 1;
 
+  bool has_spare_ = false;
+  bool full_ = false;  ///< There was no room for another file the last time.
+
   std::string pending_{};  ///< Appended and not written: the last bytes up to appended_.
   position begins_ = 0;    ///< Where the last segment begins; may have wrapped around below 0.
   position appended_ = header_size;
   position written_ = 0;
   position synced_ = 0;
+  bool pending_has_mark_ = false;
+  std::uint64_t marked_ = 0;  ///< The offset of the last mark.
   bool syncing_ = false;
   position syncing_until_ = 0;
+  std::uint64_t syncs_ = 0;
   problem failure_{};
 
-  std::size_t turn_ = 0;   ///< The number of syncs that have begun.
-  wait_point turns_[2]{};  ///< Where calls wait for that sync, and for the next.
+  /// Where calls wait for a sync: those for which the one under way is enough, and those that need the next.
+  struct turn {
+    futex_word word{0};
+    std::size_t waiting = 0;  ///< Guarded by the mutex.
+
+    void wake(int n) noexcept {
+      word.fetch_add(1, relaxed);  // a thread that is about to sleep does not
+      futex_wake(word, n);
+    }
+  };
+
+  std::size_t turn_ = 0;  ///< The number of syncs that have begun.
+  turn turns_[2]{};
+  atomic<position> seen_{0};  ///< synced_, for threads without the mutex.
 
   bool stopping_ = false;
   time_point unsynced_since_ = never;

@@ -10,6 +10,9 @@
 // sleeps no longer than until the earliest timer; the others sleep until they are woken. A timekeeper that leaves has one
 // of the others look, which becomes it; and so does a visit that sets an earlier timer than the timekeeper knows.
 //
+// An Owner that has `static constexpr bool uses_inbox = true` also has publish_quickly(), which takes another mutex and
+// leaves what arrives in an inbox; then an owner that makes something ready collects first.
+//
 // Where the owner must wait for a disk in the middle of a call, it makes two visits: an entry that is outstanding, and
 // whose ticket it has, is its own until then, but for its timeout.
 #pragma once
@@ -25,6 +28,7 @@
 #include <kew/detail/machine/min_max.hpp>
 #include <kew/detail/machine/sync.hpp>
 #include <kew/detail/message/any_limit.hpp>
+#include <kew/detail/message/inbox.hpp>
 #include <kew/detail/message/ledger.hpp>
 #include <kew/detail/wait/condition.hpp>
 #include <kew/detail/wait/mutex.hpp>
@@ -38,7 +42,9 @@ namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
 template <class Owner, class Payload, class Wait, class Meter = no_meter>
 class books {
   static_assert(wait_policy<Wait>, "kew: the second parameter of a work_queue says how to wait: see wait.hpp");
-  static_assert(Wait::parks, "kew: who waits for a message waits for time as well, so the policy must let it sleep");
+  static_assert(
+      Wait::parks,
+      "kew: a wait for a message is one for time, too, so the policy must let it sleep: park_wait or adaptive_wait");
 
  public:
   using entry = ledger_entry<Payload, Meter>;
@@ -62,6 +68,8 @@ class books {
       books_.advance(here);
       return here;
     }
+    /// Brings in what has arrived, to be called before something else becomes ready.
+    void collect() noexcept { books_.collect(); }
     detail::ledger<Payload, Meter>& ledger() noexcept { return books_.ledger_; }
 
    private:
@@ -73,12 +81,14 @@ class books {
   template <class Add>
   status publish(lane in, const any_limit& limit, Add add) {
     const auto look = [&](visit& here) {
+      revoke();
       if (closed_[index(in)]) return status::closed;
       if (in == lane::live && !ledger_.has_room()) {
         here.catch_up();
         if (!ledger_.has_room()) return status::full;
       }
       add(ledger_);
+      lend();
       return status::success;
     };
     status outcome = status::full;
@@ -91,6 +101,19 @@ class books {
     return outcome;
   }
 
+  /// Makes a payload of `arguments` in the live lane, where there is known to be room. False: the arguments are
+  /// untouched, and publish says more.
+  template <class... A>
+  bool publish_quickly(A&&... arguments) {
+    using answer = typename decltype(inbox_)::answer;
+    const answer given = inbox_.add(std::forward<A>(arguments)...);
+    if (given == answer::wanted) [[unlikely]] {
+      visit here(*this);
+      here.collect();
+    }
+    return given != answer::no;
+  }
+
   /// Waits for a message in that lane and calls `take(visit&, entry&, now)`, which answers a result and has
   /// handed the entry over; or answers closed, or empty or stopped, as the limit says.
   template <class Take>
@@ -100,6 +123,10 @@ class books {
     const auto look = [&](visit& here) -> answer {
       const time_point now = here.catch_up();
       if (entry* const first = ledger_.front(from)) return take(here, *first, now);
+      if (from == lane::live) {
+        collect_or_want();
+        if (entry* const first = ledger_.front(from)) return take(here, *first, now);
+      }
       return has_ended(from) ? status::closed : status::empty;
     };
     answer outcome = [&]() -> answer {
@@ -113,11 +140,13 @@ class books {
 
   void close(lane what) noexcept {
     const visit here(*this);
+    revoke();  // so no arrival comes after this
     closed_[index(what)] = true;
   }
 
   queue_counts counts(lane of) noexcept {
     visit here(*this);
+    here.collect();
     here.catch_up();
     return here.ledger().counts(of);
   }
@@ -145,8 +174,33 @@ class books {
 
   void advance(time_point now) noexcept {
     ledger_.meter().look_at_clock(now);
-    if (ledger_.next_due() <= now) [[unlikely]]
-      ledger_.advance(now, [this](entry& late) { static_cast<Owner*>(this)->timed_out(late); });
+    if (ledger_.next_due() > now) [[likely]]
+      return;
+    collect();
+    ledger_.advance(now, [this](entry& late) { static_cast<Owner*>(this)->timed_out(late); });
+  }
+
+  static constexpr bool has_inbox() noexcept {
+    if constexpr (requires { requires Owner::uses_inbox; })
+      return true;
+    else
+      return false;
+  }
+  void collect() noexcept {
+    if constexpr (has_inbox()) inbox_.collect(ledger_);
+  }
+  void collect_or_want() noexcept {
+    if constexpr (has_inbox()) {
+      inbox_.collect_or_want(ledger_);
+      if (ledger_.front(lane::live) == nullptr) wants_arrivals_ = true;
+    }
+  }
+  void revoke() noexcept {
+    if constexpr (has_inbox()) inbox_.revoke(ledger_);
+  }
+  void lend() noexcept {
+    if constexpr (has_inbox())
+      if (!closed_[index(lane::live)]) inbox_.lend(ledger_);
   }
 
   /// Nothing is in the lane, and nothing will come any more. The dead letters end with the queue, too.
@@ -163,6 +217,10 @@ class books {
     const std::size_t live = owed(items_[0], has_ended(lane::live) ? all_of_them : news.ready[0], due);
     const std::size_t dead = owed(items_[1], has_ended(lane::dead) ? all_of_them : news.ready[1], due);
     const std::size_t room = owed(room_, closed_[0] ? all_of_them : news.room, due);
+    if (wants_arrivals_ && news.ready[0] > 0 && !items_[0].changed.has_waiters()) {
+      wants_arrivals_ = false;
+      inbox_.want_no_more();
+    }
     mutex_.unlock();
     items_[0].changed.wake(live);
     items_[1].changed.wake(dead);
@@ -183,8 +241,10 @@ class books {
       -> std::invoke_result_t<Look&, visit&> {
     any_limit::watch watch(limit, where.changed);
     Wait policy;
+    // A publisher that waits for room waits for more than one place at a time: there is enough to do for the others.
+    const bool hurries = &where != &room_;
     while (policy.poll_again())
-      if (where.worth_a_look.get()) break;
+      if (hurries && where.worth_a_look.get()) break;
     condition::ticket ticket = 0;
     time_point kept = never;
     bool entered = false;
@@ -214,6 +274,8 @@ class books {
   bool closed_[2] = {false, false};
   place items_[2]{};
   place room_{};
+  bool wants_arrivals_ = false;  ///< The inbox was told so.
+  inbox<detail::ledger<Payload, Meter>> inbox_{};
 };
 
 }}}  // namespace kew::KEW_NAMESPACE::detail

@@ -1,8 +1,6 @@
 // The threads of one subscription: how they start, are asked to stop, and are waited for.
 #pragma once
 
-// libc++ before 20 has no std::stop_token, and then there is no broker.
-
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -22,6 +20,7 @@
 #include <kew/detail/wait/condition.hpp>
 #include <kew/detail/wait/mutex.hpp>
 
+// libc++ before 20 has no std::stop_token, and then there is no broker.
 #if defined(__cpp_lib_jthread)
 
 namespace kew { inline namespace KEW_NAMESPACE { namespace detail {

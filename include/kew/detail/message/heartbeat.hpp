@@ -1,4 +1,4 @@
-// Extends deliveries for as long as their handlers run: one thread for all of a broker's, and none where nothing beats.
+// Extends deliveries for as long as their handlers run: one thread for all that a broker has.
 #pragma once
 
 #include <chrono>
@@ -18,76 +18,62 @@
 
 namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
 
-class heart {
+/// The thread, and what it extends.
+class heartbeats {
  public:
-  heart() = default;
-  heart(const heart&) = delete;
-  heart& operator=(const heart&) = delete;
-  ~heart() {
+  /// Throws what std::thread throws.
+  heartbeats() : thread_([this] { run(); }) {}
+  heartbeats(const heartbeats&) = delete;
+  heartbeats& operator=(const heartbeats&) = delete;
+  ~heartbeats() {
     mutex::guard locked(mutex_);
     stopped_ = true;
     wake(locked);
-    if (thread_.joinable()) thread_.join();
+    thread_.join();
   }
 
-  /// Extends one delivery from its constructor to its destructor, after which nothing of it is touched any more. So
-  /// it may be given a verdict meanwhile: an extension that comes later than that is refused by the owner.
-  class beat_base {
+  /// What is extended between its begin() and its end().
+  class entry {
    public:
-    beat_base(const beat_base&) = delete;
-    beat_base& operator=(const beat_base&) = delete;
+    entry(const entry&) = delete;
+    entry& operator=(const entry&) = delete;
 
    protected:
-    beat_base(heart& in, std::chrono::nanoseconds timeout) noexcept : heart_(in), timeout_(timeout) {}
-    ~beat_base() = default;
+    entry(heartbeats& in, std::chrono::nanoseconds timeout) noexcept : all_(in), timeout_(timeout) {}
+    ~entry() = default;
 
-    void begin() { heart_.add(*this); }
-    void end() noexcept { heart_.remove(*this); }
-
-    /// Three times within a timeout, so that one beat may be late.
-    std::chrono::nanoseconds interval() const noexcept { return timeout_ / 3; }
+    void begin() noexcept { all_.add(*this); }
+    void end() noexcept { all_.remove(*this); }
     std::chrono::nanoseconds timeout() const noexcept { return timeout_; }
 
    private:
-    friend heart;
+    friend heartbeats;
 
     virtual void extend() noexcept = 0;
 
-    heart& heart_;
-    const std::chrono::nanoseconds timeout_;
-    time_point next_beat_{};
-    beat_base* previous_ = nullptr;
-    beat_base* next_ = nullptr;
-  };
-
-  template <class T>
-  class beat final : beat_base {
-   public:
-    beat(heart& in, delivery_owner<T>& owner, const delivery_ticket& ticket, std::chrono::nanoseconds timeout)
-        : beat_base(in, timeout), owner_(owner), ticket_(ticket) {
-      begin();
+    /// Three times within a timeout, so that one may be late; and not all the time, where that is short beyond sense.
+    std::chrono::nanoseconds interval() const noexcept {
+      return detail::max<std::chrono::nanoseconds>(timeout_ / 3, std::chrono::microseconds(10));
     }
-    ~beat() { end(); }
 
-   private:
-    void extend() noexcept override { static_cast<void>(owner_.extend(ticket_, timeout())); }
-
-    delivery_owner<T>& owner_;
-    const delivery_ticket ticket_;
+    heartbeats& all_;
+    const std::chrono::nanoseconds timeout_;
+    time_point due_{};
+    entry* previous_ = nullptr;
+    entry* next_ = nullptr;
   };
 
  private:
-  void add(beat_base& coming) {
+  void add(entry& coming) noexcept {
     mutex::guard locked(mutex_);
-    if (!thread_.joinable()) thread_ = thread([this] { run(); });
-    coming.next_beat_ = time_after(now(), coming.interval());
+    coming.due_ = time_after(now(), coming.interval());
     coming.next_ = first_;
     if (first_ != nullptr) first_->previous_ = &coming;
     first_ = &coming;
-    if (coming.next_beat_ < sleeps_until_) wake(locked);
+    if (coming.due_ < sleeps_until_) wake(locked);
   }
 
-  void remove(beat_base& leaving) noexcept {
+  void remove(entry& leaving) noexcept {
     const mutex::guard locked(mutex_);
     (leaving.previous_ != nullptr ? leaving.previous_->next_ : first_) = leaving.next_;
     if (leaving.next_ != nullptr) leaving.next_->previous_ = leaving.previous_;
@@ -97,7 +83,7 @@ class heart {
     mutex::guard locked(mutex_);
     while (!stopped_) {
       const condition::ticket ticket = changed_.enter();
-      sleeps_until_ = beat_all();
+      sleeps_until_ = extend_all();
       const time_point deadline = sleeps_until_;
       locked.unlock();
       changed_.sleep(ticket, deadline);
@@ -112,26 +98,45 @@ class heart {
     changed_.wake(granted);
   }
 
-  /// Returns when the next beat is due.
-  time_point beat_all() noexcept {
+  /// Returns when the next one is due.
+  time_point extend_all() noexcept {
     const time_point present = now();
     time_point earliest = never;
-    for (beat_base* each = first_; each != nullptr; each = each->next_) {
-      if (each->next_beat_ <= present) {
+    for (entry* each = first_; each != nullptr; each = each->next_) {
+      if (each->due_ <= present) {
         each->extend();
-        each->next_beat_ = time_after(present, each->interval());
+        each->due_ = time_after(present, each->interval());
       }
-      earliest = detail::min(earliest, each->next_beat_);
+      earliest = detail::min(earliest, each->due_);
     }
     return earliest;
   }
 
   mutex mutex_;
   condition changed_;
-  thread thread_;
-  beat_base* first_ = nullptr;
+  entry* first_ = nullptr;
   time_point sleeps_until_ = never;
   bool stopped_ = false;
+  thread thread_;  // the last, because it uses all of them
+};
+
+/// Extends one delivery for as long as this lives. It may be given a verdict meanwhile: an extension that comes later is
+/// refused by the owner, who lives longer than this.
+template <class T>
+class heartbeat final : heartbeats::entry {
+ public:
+  heartbeat(heartbeats& in, delivery_owner<T>& owner, const delivery_ticket& ticket,
+            std::chrono::nanoseconds timeout) noexcept
+      : entry(in, timeout), owner_(owner), ticket_(ticket) {
+    begin();
+  }
+  ~heartbeat() { end(); }
+
+ private:
+  void extend() noexcept override { static_cast<void>(owner_.extend(ticket_, timeout())); }
+
+  delivery_owner<T>& owner_;
+  const delivery_ticket ticket_;
 };
 
 }}}  // namespace kew::KEW_NAMESPACE::detail

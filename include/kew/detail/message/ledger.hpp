@@ -29,8 +29,10 @@
 #include <vector>
 
 #include <kew/config.hpp>
+#include <kew/detail/machine/cache_line.hpp>
 #include <kew/detail/machine/clock.hpp>
 #include <kew/detail/machine/min_max.hpp>
+#include <kew/detail/machine/sync.hpp>
 #include <kew/detail/message/delivery_owner.hpp>
 #include <kew/detail/meter/queue_meter.hpp>
 #include <kew/queue_options.hpp>
@@ -100,6 +102,47 @@ class ledger {
  public:
   using entry = ledger_entry<Payload, Meter>;
 
+ private:
+  struct list {
+    entry* first = nullptr;
+    entry* last = nullptr;
+
+    void add(entry& at_end) noexcept {
+      at_end.previous_ = last;
+      at_end.next_ = nullptr;
+      at_end.listed_ = true;
+      (last != nullptr ? last->next_ : first) = &at_end;
+      last = &at_end;
+    }
+    void add_first(entry& at_front) noexcept {
+      at_front.previous_ = nullptr;
+      at_front.next_ = first;
+      at_front.listed_ = true;
+      (first != nullptr ? first->previous_ : last) = &at_front;
+      first = &at_front;
+    }
+    void join(const list& behind) noexcept {
+      behind.first->previous_ = last;
+      (last != nullptr ? last->next_ : first) = behind.first;
+      last = behind.last;
+    }
+    /// Takes out the first entry without a look at the second one, whose line may be with another core; so what
+    /// previous_ of the first entry says means nothing.
+    void remove_first() noexcept {
+      entry& leaving = *first;
+      first = leaving.next_;
+      if (first == nullptr) last = nullptr;
+      leaving.listed_ = false;
+    }
+    void remove(entry& inside) noexcept {
+      if (first == &inside) return remove_first();
+      inside.previous_->next_ = inside.next_;
+      (inside.next_ != nullptr ? inside.next_->previous_ : last) = inside.previous_;
+      inside.listed_ = false;
+    }
+  };
+
+ public:
   explicit ledger(std::size_t capacity, unsigned max_attempts, std::chrono::nanoseconds timeout) noexcept
       : capacity_(capacity), timeout_(timeout), max_attempts_(max_attempts) {}
   ledger(const ledger&) = delete;
@@ -139,17 +182,65 @@ class ledger {
   entry& add(lane in, A&&... arguments) {
     if (unused_ == nullptr) grow();
     entry& made = *unused_;
-    made.payload_.emplace(std::forward<A>(arguments)...);
+    fill(made, in, std::forward<A>(arguments)...);
     unused_ = made.next_;
-    made.next_ = nullptr;
-    made.lane_ = in;
-    made.attempts_ = 0;
-    made.failures_ = 0;
     ++sum(in).published;
     make_ready(made);
     if (in == lane::live) made.stamp_ = meter_.entered(inside(in));
     return made;
   }
+
+  // ---- For an inbox, which is filled without the owner's mutex --------------------------------------------------
+
+  /// Ready entries in the order in which they arrived.
+  struct arrivals {
+    list entries{};
+    std::size_t count = 0;
+
+    void add(entry& arriving) noexcept {
+      entries.add(arriving);
+      ++count;
+    }
+  };
+
+  /// Asks for the lines of an entry that will be wanted next.
+  static void fetch(const entry* next) noexcept {
+    const auto from = reinterpret_cast<std::uintptr_t>(next);
+    for (std::size_t i = 0; i < detail::min<std::size_t>(sizeof(entry), 2 * cache_line); i += cache_line)
+      prefetch_for_writing(from + i);
+  }
+  static entry* next_unused(const entry& unused) noexcept { return unused.next_; }
+  /// Makes a ready entry of an unused one. Throws what the payload's constructor throws; then nothing has changed.
+  template <class... A>
+  static void fill(entry& unused, lane in, A&&... arguments) {
+    unused.payload_.emplace(std::forward<A>(arguments)...);
+    unused.lane_ = in;
+    unused.attempts_ = 0;
+    unused.failures_ = 0;
+    unused.place_ = entry::place::ready;
+    unused.due_ = never;
+  }
+  /// Puts arrivals behind all that are ready in the live lane. They must have room.
+  void take_in(const arrivals& from) noexcept {
+    ready_[index(lane::live)].join(from.entries);
+    queue_counts& here = sum(lane::live);
+    here.published += from.count;
+    here.ready += from.count;
+    news_.ready[index(lane::live)] += from.count;
+  }
+  /// How many more the live lane has room for.
+  std::size_t room() const noexcept {
+    return has_room() ? capacity_ - static_cast<std::size_t>(inside(lane::live)) : 0;
+  }
+
+  bool has_unused() const noexcept { return unused_ != nullptr; }
+  /// All unused entries, which only fill() may touch then; or what is left of them back, where there is none.
+  /// @{
+  entry* take_unused() noexcept { return std::exchange(unused_, nullptr); }
+  void give_unused(entry* some) noexcept { unused_ = some; }
+  /// @}
+
+  // ---- After a crash ---------------------------------------------------------------------------------------------
 
   /// For an owner that comes back from a crash: what the journal knows of an entry that has just been added.
   void restore(entry& added, unsigned attempts, unsigned failures, std::unique_ptr<const std::string> reason) noexcept {
@@ -182,7 +273,9 @@ class ledger {
 
   /// From ready to outstanding, with a timeout from now.
   void hand_over(entry& ready, time_point now) noexcept {
-    ready_[index(ready.lane_)].remove(ready);
+    list& others = ready_[index(ready.lane_)];
+    others.remove(ready);
+    fetch(others.first);
     queue_counts& here = sum(ready.lane_);
     --here.ready;
     ++here.outstanding;
@@ -230,6 +323,15 @@ class ledger {
   void put_back(entry& outstanding) noexcept {
     take(outstanding);
     make_ready(outstanding);
+  }
+  /// Back to the front, as if it had never been handed over.
+  void undo_hand_over(entry& outstanding) noexcept {
+    take(outstanding);
+    --outstanding.attempts_;
+    make_ready(outstanding);
+    list& ready = ready_[index(outstanding.lane_)];
+    ready.remove(outstanding);
+    ready.add_first(outstanding);
   }
   /// Back, and ready from that time on.
   void put_back_at(entry& outstanding, time_point due) noexcept {
@@ -284,17 +386,18 @@ class ledger {
   /// calls fail, bury or miss.
   template <class F>
   void advance(time_point now, F timed_out) {
-    while (!heap_.empty() && heap_.front()->due_ <= now) {
-      entry& due = *heap_.front();
-      if (due.place_ == entry::place::outstanding) {
-        timed_out(due);
+    for (;;) {
+      entry* next = in_order_.first;
+      if (!heap_.empty() && (next == nullptr || earlier(*heap_.front(), *next))) next = heap_.front();
+      if (next == nullptr || next->due_ > now) return;
+      if (next->place_ == entry::place::outstanding) {
+        timed_out(*next);
       } else {
-        leave_timers(due);
-        --sum(due.lane_).delayed;
-        make_ready(due);
+        leave_timers(*next);
+        --sum(next->lane_).delayed;
+        make_ready(*next);
       }
     }
-    while (in_order_.first != nullptr && in_order_.first->due_ <= now) timed_out(*in_order_.first);
   }
 
   // ---- Figures -------------------------------------------------------------------------------------------------
@@ -320,24 +423,6 @@ class ledger {
 
  private:
   using place = typename entry::place;
-
-  struct list {
-    entry* first = nullptr;
-    entry* last = nullptr;
-
-    void add(entry& at_end) noexcept {
-      at_end.previous_ = last;
-      at_end.next_ = nullptr;
-      at_end.listed_ = true;
-      (last != nullptr ? last->next_ : first) = &at_end;
-      last = &at_end;
-    }
-    void remove(entry& inside) noexcept {
-      (inside.previous_ != nullptr ? inside.previous_->next_ : first) = inside.next_;
-      (inside.next_ != nullptr ? inside.next_->previous_ : last) = inside.previous_;
-      inside.listed_ = false;
-    }
-  };
 
   struct chunk {
     std::unique_ptr<entry[]> entries;

@@ -1,10 +1,9 @@
 // A mutex over kew's own futex, so that it sleeps as the queues do and the explorer of memory orders can run it.
 //
-// For what a queue does in tens of nanoseconds, by several threads: it polls for a moment before it sleeps. How to wait
-// for something that the mutex guards, without a condition variable:
-//
-//   waiter     a sleeper (wait_point.hpp) prepares, then looks under the mutex; finds nothing, unlocks, and sleeps.
-//   notifier   changes what is guarded, unlocks, and notifies the wait point.
+// For what several threads do in tens of nanoseconds. A thread that finds it taken leaves the holder alone for a moment,
+// in which that one does many calls with all lines at hand; after a few of those it sleeps. It does not yield: beside a
+// thread that never sleeps, each yield would cost a whole turn of that one. To wait for something that the mutex guards
+// there is condition.hpp.
 //
 // Ends       unlock() may still touch the mutex when another thread has taken and left it. So a thread that destroys it
 //            knows by other means that each call is over: an object that counts its users counts them down after unlock.
@@ -78,11 +77,12 @@ class mutex {
   static constexpr std::uint32_t awaited = 2;
 
   [[gnu::noinline]] void wait() noexcept {
-    for (unsigned polls = 0; polls < tuning::mutex_polls; ++polls) {
-      if (word_.load(relaxed) != open)
-        cpu_relax();
-      else if (try_lock())
-        return;
+    for (unsigned look = 0; look < tuning::mutex_looks; ++look) {
+      if (word_.load(relaxed) == open) {
+        if (try_lock()) return;
+      } else {
+        for (unsigned i = 0; i < tuning::mutex_pauses; ++i) cpu_relax();
+      }
     }
     // A thread that has slept does not know whether it was the only one: it leaves the mark for the others.
     while (word_.exchange(awaited, acquire) != open)  // Edge "mutex"

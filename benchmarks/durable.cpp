@@ -1,0 +1,426 @@
+// What it costs to keep messages on disk: durable_queue beside the bare system calls, and beside what is used as a queue
+// on disk in one program today. All work in a folder below the current one, which should be on the disk that is meant.
+//
+//   publish/producers:N    so many threads publish messages of 100 bytes, each on disk before the next. `a_sync` is how
+//                          many of them one sync was for; the bare contender writes as many at a time
+//   interval/…             the same without a wait for the disk, one by one or 100 at a time
+//   through                published 100 at a time, received and acknowledged, by interval
+//   open                   a folder of 256 MB, beside reading its files
+#include <benchmark/benchmark.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <memory>
+#include <mutex>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <kew/durable_queue.hpp>
+
+#ifdef KEW_PEER_SQLITE
+#include <sqlite3.h>
+#endif
+#ifdef KEW_PEER_LMDB
+#include <lmdb.h>
+#endif
+#ifdef KEW_PEER_ROCKSDB
+#include <rocksdb/db.h>
+#endif
+
+#include "session.hpp"
+
+namespace bench { namespace {
+
+using clock = std::chrono::steady_clock;
+using message = std::array<char, 100>;
+constexpr std::size_t on_disk = 128;  // what durable_queue makes of it
+
+class folder {
+ public:
+  folder() {
+    std::string name = (std::filesystem::current_path() / "durable-XXXXXX").string();
+    if (mkdtemp(name.data()) == nullptr) throw std::runtime_error("no folder can be made here");
+    path_ = name;
+  }
+  folder(const folder&) = delete;
+  folder& operator=(const folder&) = delete;
+  ~folder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  std::string at(const char* name) const { return (path_ / name).string(); }
+
+ private:
+  std::filesystem::path path_;
+};
+
+void require(bool well, const char* what) {
+  if (!well) throw std::runtime_error(what);
+}
+
+// ---- Contenders: publish(message), from any thread; publish_n where there is one ------------------------------------
+
+/// pwrite and fdatasync into a file that was reserved before; `group` messages at a time.
+class bare {
+ public:
+  static constexpr auto name = "limit: pwrite and fdatasync";
+
+  explicit bare(bool sync, std::size_t group) : sync_(sync), bytes_(group * on_disk, 'x') {
+    require(file_ >= 0 && posix_fallocate(file_, 0, room) == 0, "no file");
+  }
+  ~bare() { close(file_); }
+
+  void publish(const message&) {
+    const off_t end = end_.fetch_add(static_cast<off_t>(bytes_.size())) % (room - static_cast<off_t>(bytes_.size()));
+    require(pwrite(file_, bytes_.data(), bytes_.size(), end) == static_cast<ssize_t>(bytes_.size()), "pwrite");
+    if (sync_) require(fdatasync(file_) == 0, "fdatasync");
+  }
+  std::size_t group() const { return bytes_.size() / on_disk; }
+
+ private:
+  static constexpr off_t room = off_t{64} << 20;
+
+  folder folder_;
+  const bool sync_;
+  std::string bytes_;
+  const int file_ = open(folder_.at("file").c_str(), O_RDWR | O_CREAT, 0666);
+  std::atomic<off_t> end_{0};
+};
+
+class durable {
+ public:
+  static constexpr auto name = "kew::durable_queue";
+
+  explicit durable(bool sync) : queue_(folder_.at("queue"), options(sync)) {}
+
+  void publish(const message& one) { require(static_cast<bool>(queue_.publish(one)), "publish"); }
+  void publish_n(std::vector<message>& some) { require(queue_.publish_n(some) == some.size(), "publish_n"); }
+  kew::durable_queue<message>& queue() { return queue_; }
+
+ private:
+  static kew::durable_options options(bool sync) {
+    kew::durable_options how;
+    how.capacity = SIZE_MAX;
+    how.sync = sync ? kew::sync::each : kew::sync::interval(std::chrono::milliseconds(100));
+    return how;
+  }
+
+  folder folder_;
+  kew::durable_queue<message> queue_;
+};
+
+#ifdef KEW_PEER_SQLITE
+/// A table; write-ahead log, synchronous=FULL. One connection, one transaction a message or a batch.
+class sqlite {
+ public:
+  static constexpr auto name = "SQLite (WAL, FULL)";
+
+  explicit sqlite(bool sync) {
+    require(sqlite3_open(folder_.at("queue.db").c_str(), &base_) == SQLITE_OK, "sqlite3_open");
+    run("PRAGMA journal_mode=WAL");
+    run(sync ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL");
+    run("CREATE TABLE queue (id INTEGER PRIMARY KEY, body BLOB)");
+    sqlite3_prepare_v2(base_, "INSERT INTO queue (body) VALUES (?)", -1, &insert_, nullptr);
+  }
+  ~sqlite() {
+    sqlite3_finalize(insert_);
+    sqlite3_close(base_);
+  }
+  void publish(const message& one) {
+    const std::lock_guard locked(mutex_);
+    add(one);
+  }
+  void publish_n(std::vector<message>& some) {
+    const std::lock_guard locked(mutex_);
+    run("BEGIN");
+    for (const message& one : some) add(one);
+    run("COMMIT");
+  }
+
+ private:
+  void add(const message& one) {
+    sqlite3_bind_blob(insert_, 1, one.data(), static_cast<int>(one.size()), SQLITE_STATIC);
+    require(sqlite3_step(insert_) == SQLITE_DONE, "INSERT");
+    sqlite3_reset(insert_);
+  }
+  void run(const char* sql) { require(sqlite3_exec(base_, sql, nullptr, nullptr, nullptr) == SQLITE_OK, sql); }
+
+  folder folder_;
+  sqlite3* base_ = nullptr;
+  sqlite3_stmt* insert_ = nullptr;
+  std::mutex mutex_;
+};
+#endif
+
+#ifdef KEW_PEER_LMDB
+/// A key that counts up; one transaction a message or a batch.
+class lmdb {
+ public:
+  static constexpr auto name = "LMDB";
+
+  explicit lmdb(bool sync) {
+    mdb_env_create(&environment_);
+    mdb_env_set_mapsize(environment_, std::size_t{1} << 31);
+    require(
+        mdb_env_open(environment_, folder_.at("queue.mdb").c_str(), MDB_NOSUBDIR | (sync ? 0 : MDB_NOSYNC), 0666) == 0,
+        "mdb_env_open");
+    MDB_txn* first = nullptr;
+    mdb_txn_begin(environment_, nullptr, 0, &first);
+    require(mdb_dbi_open(first, nullptr, MDB_INTEGERKEY, &base_) == 0, "mdb_dbi_open");
+    mdb_txn_commit(first);
+  }
+  ~lmdb() { mdb_env_close(environment_); }
+
+  void publish(const message& one) { publish_some(&one, 1); }
+  void publish_n(std::vector<message>& some) { publish_some(some.data(), some.size()); }
+
+ private:
+  void publish_some(const message* some, std::size_t n) {
+    const std::lock_guard locked(mutex_);
+    MDB_txn* transaction = nullptr;
+    require(mdb_txn_begin(environment_, nullptr, 0, &transaction) == 0, "mdb_txn_begin");
+    for (std::size_t i = 0; i < n; ++i) {
+      std::size_t number = next_++;
+      MDB_val key{sizeof(number), &number};
+      MDB_val value{sizeof(message), const_cast<char*>(some[i].data())};
+      require(mdb_put(transaction, base_, &key, &value, MDB_APPEND) == 0, "mdb_put");
+    }
+    require(mdb_txn_commit(transaction) == 0, "mdb_txn_commit");
+  }
+
+  folder folder_;
+  MDB_env* environment_ = nullptr;
+  MDB_dbi base_ = 0;
+  std::size_t next_ = 0;
+  std::mutex mutex_;
+};
+#endif
+
+#ifdef KEW_PEER_ROCKSDB
+/// A key that counts up; a synced write, or one that is not.
+class rocks {
+ public:
+  static constexpr auto name = "RocksDB";
+
+  explicit rocks(bool sync) {
+    rocksdb::Options options;
+    options.create_if_missing = true;
+    rocksdb::DB* made = nullptr;
+    require(rocksdb::DB::Open(options, folder_.at("queue"), &made).ok(), "DB::Open");
+    base_.reset(made);
+    how_.sync = sync;
+  }
+
+  void publish(const message& one) {
+    const std::uint64_t number = __builtin_bswap64(next_++);
+    require(base_->Put(how_, {reinterpret_cast<const char*>(&number), sizeof(number)}, {one.data(), one.size()}).ok(),
+            "Put");
+  }
+  void publish_n(std::vector<message>& some) {
+    rocksdb::WriteBatch batch;
+    for (const message& one : some) {
+      const std::uint64_t number = __builtin_bswap64(next_++);
+      batch.Put({reinterpret_cast<const char*>(&number), sizeof(number)}, {one.data(), one.size()});
+    }
+    require(base_->Write(how_, &batch).ok(), "Write");
+  }
+
+ private:
+  folder folder_;
+  std::unique_ptr<rocksdb::DB> base_;
+  rocksdb::WriteOptions how_;
+  std::atomic<std::uint64_t> next_{0};
+};
+#endif
+
+// ---- Rows ----------------------------------------------------------------------------------------------------------
+
+std::atomic<std::size_t> last_group[65];  // how many messages one sync was for, the last time, by producers
+
+template <class Contender>
+auto make(bool sync, [[maybe_unused]] int producers) {
+  if constexpr (std::is_same_v<Contender, bare>)
+    return std::make_unique<bare>(sync, std::max<std::size_t>(1, last_group[producers]));
+  else
+    return std::make_unique<Contender>(sync);
+}
+
+double seconds(clock::duration time) { return std::chrono::duration<double>(time).count(); }
+
+template <class Contender>
+void measure_publish(benchmark::State& state, int producers, bool sync) {
+  for ([[maybe_unused]] auto _ : state) {
+    const auto to = make<Contender>(sync, producers);
+    const bool alone = std::is_same_v<Contender, bare>;
+    std::uint64_t syncs = 0;
+    if constexpr (std::is_same_v<Contender, durable>) syncs = to->queue().sizes().syncs;
+    std::atomic<bool> stop{false};
+    std::atomic<std::uint64_t> count{0};
+    std::vector<double> times;
+    const auto begin = clock::now();
+    std::vector<std::thread> threads;
+    for (int i = 0; i < (alone ? 1 : producers); ++i)
+      threads.emplace_back([&, i] {
+        std::uint64_t mine = 0;
+        for (message one{}; !stop; ++mine) {
+          const auto before = clock::now();
+          to->publish(one);
+          if (i == 0) times.push_back(seconds(clock::now() - before));
+        }
+        count += mine;
+      });
+    std::this_thread::sleep_for(session.round * 5);
+    stop = true;
+    for (std::thread& each : threads) each.join();
+    const double took = seconds(clock::now() - begin);
+    std::uint64_t messages = count;
+    if constexpr (std::is_same_v<Contender, bare>) messages *= to->group();
+    if constexpr (std::is_same_v<Contender, durable>) {
+      syncs = to->queue().sizes().syncs - syncs;
+      if (sync && syncs > 0) {
+        last_group[producers] = (messages + syncs / 2) / syncs;
+        state.counters["a_sync"] = static_cast<double>(messages) / static_cast<double>(syncs);
+      }
+    }
+    std::nth_element(times.begin(), times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2), times.end());
+    state.counters["p50_us"] = times[times.size() / 2] * 1e6;
+    state.SetIterationTime(took);
+    state.SetItemsProcessed(static_cast<std::int64_t>(messages));
+  }
+}
+
+constexpr std::size_t batch_size = 100;
+
+template <class Contender>
+void measure_batches(benchmark::State& state) {
+  for ([[maybe_unused]] auto _ : state) {
+    const auto to = make<Contender>(false, 0);
+    std::int64_t count = 0;
+    std::vector<message> batch(batch_size);
+    const auto begin = clock::now();
+    while (clock::now() - begin < session.round * 5) {
+      if constexpr (std::is_same_v<Contender, bare>)
+        to->publish(batch[0]), ++count;
+      else
+        to->publish_n(batch), count += batch_size;
+    }
+    state.SetIterationTime(seconds(clock::now() - begin));
+    state.SetItemsProcessed(count);
+  }
+}
+
+void measure_through(benchmark::State& state) {
+  for ([[maybe_unused]] auto _ : state) {
+    durable through(false);
+    std::int64_t count = 0;
+    std::vector<message> batch(batch_size);
+    const auto begin = clock::now();
+    while (clock::now() - begin < session.round * 5) {
+      through.publish_n(batch);
+      for (std::size_t i = 0; i < batch_size; ++i, ++count) require(through.queue().receive()->ack(), "ack");
+    }
+    state.SetIterationTime(seconds(clock::now() - begin));
+    state.SetItemsProcessed(count);
+  }
+}
+
+/// A folder with 256 MB of messages of 1000 bytes.
+const std::string& full_folder() {
+  static const folder place;
+  static const std::string path = [] {
+    kew::durable_options how;
+    how.capacity = SIZE_MAX;
+    how.sync = kew::sync::interval(std::chrono::seconds(1));
+    kew::durable_queue<std::string> queue(place.at("queue"), how);
+    std::vector<std::string> batch;
+    for (int i = 0; i < 256; ++i) {
+      batch.assign(1000, std::string(1000, 'x'));
+      require(queue.publish_n(batch) == batch.size(), "publish_n");
+    }
+    return place.at("queue");
+  }();
+  return path;
+}
+
+void measure_open(benchmark::State& state, bool read_only) {
+  for ([[maybe_unused]] auto _ : state) {
+    const std::string& path = full_folder();
+    std::int64_t bytes = 0;
+    const auto begin = clock::now();
+    if (read_only) {
+      std::vector<char> into(1 << 20);
+      for (const auto& each : std::filesystem::directory_iterator(path)) {
+        const int file = open(each.path().c_str(), O_RDONLY);
+        for (ssize_t got = 0; (got = read(file, into.data(), into.size())) > 0;) bytes += got;
+        close(file);
+      }
+    } else {
+      kew::durable_options how;
+      how.capacity = SIZE_MAX;
+      kew::durable_queue<std::string> queue(path, how);
+      bytes = static_cast<std::int64_t>(queue.sizes().bytes);
+    }
+    state.SetIterationTime(seconds(clock::now() - begin));
+    state.SetBytesProcessed(bytes);
+  }
+}
+
+template <class... Contenders>
+void add_rows() {
+  const auto add = [](const std::string& row, const char* name, auto run) {
+    entries().push_back({row, name,
+                         [run](benchmark::State& state) {
+                           try {
+                             run(state);
+                           } catch (const std::exception& failure) {
+                             refuse(state, failure.what());
+                           }
+                         },
+                         6});
+  };
+  for (const int producers : {1, 8, 64})
+    (add("publish/producers:" + std::to_string(producers), Contenders::name,
+         [producers](benchmark::State& state) { measure_publish<Contenders>(state, producers, true); }),
+     ...);
+  (add("interval/one by one", Contenders::name,
+       [](benchmark::State& state) { measure_publish<Contenders>(state, 1, false); }),
+   ...);
+  (add("interval/100 at a time", Contenders::name, [](benchmark::State& state) { measure_batches<Contenders>(state); }),
+   ...);
+  add("through", durable::name, measure_through);
+  add("open", "limit: read", [](benchmark::State& state) { measure_open(state, true); });
+  add("open", durable::name, [](benchmark::State& state) { measure_open(state, false); });
+}
+
+const bool added = [] {
+  add_rows<durable, bare
+#ifdef KEW_PEER_SQLITE
+           ,
+           sqlite
+#endif
+#ifdef KEW_PEER_LMDB
+           ,
+           lmdb
+#endif
+#ifdef KEW_PEER_ROCKSDB
+           ,
+           rocks
+#endif
+           >();
+  return true;
+}();
+
+}}  // namespace bench
