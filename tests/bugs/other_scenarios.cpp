@@ -14,6 +14,5 @@ namespace scenarios {
 [[gnu::weak]] std::vector<scenario> of_work_queue() { return {}; }
 [[gnu::weak]] std::vector<scenario> of_select() { return {}; }
 [[gnu::weak]] std::vector<scenario> of_pop_event() { return {}; }
-[[gnu::weak]] std::vector<scenario> of_async() { return {}; }
 
 }  // namespace scenarios
