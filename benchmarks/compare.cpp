@@ -5,6 +5,7 @@
 #include <fstream>
 #include <iomanip>
 #include <map>
+#include <set>
 
 #include <unistd.h>
 
@@ -35,7 +36,8 @@ std::vector<part> plan() {
              R"(throughput/spsc/1p1c/(8B/capacity:(1024|65536)/batch:1|64B/capacity:1024/batch:1|8B/capacity:1024/batch:256))"
              R"(|throughput/mpmc/2p2c/8B/capacity:1024/batch:64|throughput/.*/8B/capacity:1024/batch:1)"),
          main_rounds});
-  parts.push_back({std::regex("uncontended/.*|ping_pong/.*|wake_up|calls/.*"), main_rounds});
+  parts.push_back({std::regex("uncontended/.*|ping_pong/.*|wake_up|calls/.*|async/.*|messages/.*"), main_rounds});
+  parts.push_back({std::regex("publish/.*|interval/.*|through|open"), rounds(5, 9)});  // on disk
   parts.push_back(
       {std::regex(session.long_form ? R"(latency/.*/(load:.*|rate:\d+M))" : R"(latency/.*/rate:\d+M)"), rounds(7, 15)});
   parts.push_back({std::regex("length/.*"), rounds(3, 9)});
@@ -47,7 +49,9 @@ bool is_kew(const std::string& contender) { return contender.starts_with("kew::"
 /// Whose it is: several contenders may be the same library in different dress.
 std::string library_of(const std::string& contender) { return contender.substr(0, contender.find_first_of(": +")); }
 bool is_limit(const std::string& contender) { return contender.starts_with("limit"); }
-bool higher_is_better(const std::string& row) { return row.starts_with("throughput") || row.starts_with("fairness"); }
+/// The rows whose figure is a rate, as their benchmarks report it.
+std::set<std::string> rates;
+bool higher_is_better(const std::string& row) { return rates.contains(row); }
 
 double quantile(std::vector<double> values, double share) {
   std::ranges::sort(values);
@@ -147,6 +151,7 @@ class collector : public benchmark::BenchmarkReporter {
       }
       series& into = all[row][contender];
       const auto rate = run.counters.find("items_per_second");
+      if (rate != run.counters.end()) rates.insert(row);
       into.figure[round_] = rate != run.counters.end()
                                 ? rate->second.value
                                 : run.real_accumulated_time / static_cast<double>(run.iterations) * 1e9;

@@ -12,5 +12,7 @@ namespace scenarios {
 [[gnu::weak]] std::vector<scenario> of_channel() { return {}; }
 [[gnu::weak]] std::vector<scenario> of_async() { return {}; }
 [[gnu::weak]] std::vector<scenario> of_work_queue() { return {}; }
+[[gnu::weak]] std::vector<scenario> of_select() { return {}; }
+[[gnu::weak]] std::vector<scenario> of_pop_event() { return {}; }
 
 }  // namespace scenarios
