@@ -5,7 +5,8 @@
 //
 // Use when     a coroutine of any type has to wait for a message or for room.
 // Avoid when   a thread can wait itself: pop and push cost less. For an event loop that waits on file descriptors:
-//              pop_event.hpp. A queue with spin_wait or yield_wait wakes nobody, and is refused.
+//              pop_event.hpp. A queue with spin_wait or yield_wait wakes nobody, and is refused. Over-aligned elements:
+//              the frame of a C++20 coroutine, which holds the answer, need not have their alignment.
 // Where        A coroutine that has waited goes on where `schedule` says: a function object, called with a
 //              std::coroutine_handle<> when the coroutine can go on; it is to be resumed once, or destroyed in its place.
 //              The handle is not the coroutine's own, although resuming or destroying it does what it does there: it
