@@ -376,6 +376,15 @@ TEST_CASE("a folder of another type of message is refused with both names", "[du
   const durable_queue<std::vector<std::byte>> queue(folder.path(), how);
 }
 
+TEST_CASE("a name of a type that has no room in a file is refused", "[durable_queue]") {
+  const temporary_folder folder;
+  durable_options how = small();
+  how.type = std::string(1024, 'n');
+  for (int i = 0; i < 2; ++i) const durable_queue<std::string> queue(folder.path() / "longest", how);
+  how.type += 'n';
+  CHECK_THROWS_AS(durable_queue<std::string>(folder.path() / "longer", how), std::invalid_argument);
+}
+
 TEST_CASE("a folder is made with those above it; what else is in one is left alone", "[durable_queue]") {
   const temporary_folder folder;
   const auto deep = folder.path() / "a" / "b" / "c";

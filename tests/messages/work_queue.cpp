@@ -37,7 +37,7 @@ struct in_memory {
   }
 };
 
-using messages = std::tuple<int, std::string, std::unique_ptr<int>, no_default, over_aligned, large, throwing>;
+using messages = std::tuple<std::string, std::unique_ptr<int>, over_aligned, throwing>;
 
 }  // namespace
 

@@ -119,6 +119,10 @@ class journal {
 
   explicit journal(options how) : how_(std::move(how)) {
     how_.segment_size = max(how_.segment_size, smallest_segment);
+    if (how_.type.size() > most_type_name)
+      raise_error(std::invalid_argument("kew: the name of a type of message has " + std::to_string(how_.type.size()) +
+                                        " characters, more than " + std::to_string(most_type_name) +
+                                        ": give it a shorter one, codec<T>::name"));
     make_folder(how_.folder);
     lock_folder();
     open_log();

@@ -6,7 +6,7 @@
 //   void timed_out(entry& outstanding) noexcept;    // with the mutex held: calls fail, bury or miss of the ledger
 //
 // Each call is a visit: it takes the mutex, does what is due, does its own work in the ledger, leaves, and then wakes
-// whom that concerns. There is no thread for the timers. Of the threads that wait at one place one is the timekeeper and
+// the threads that it concerns. There is no thread for the timers. Of the threads that wait at one place one is the timekeeper and
 // sleeps no longer than until the earliest timer; the others sleep until they are woken. A timekeeper that leaves has one
 // of the others look, which becomes it; and so does a visit that sets an earlier timer than the timekeeper knows.
 //

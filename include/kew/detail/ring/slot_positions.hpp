@@ -41,7 +41,7 @@ class slot_positions {
 
   explicit constexpr slot_positions(std::size_t capacity) noexcept
       : last_(index_of(capacity - 1)),
-        mask_(static_cast<Index>(max(std::bit_ceil(last_ + std::size_t{1}), std::size_t{stride}) - 1)),
+        mask_(static_cast<Index>(max(std::bit_ceil(static_cast<std::size_t>(last_) + 1), std::size_t{stride}) - 1)),
         bits_(static_cast<unsigned char>(std::countr_one(mask_))) {}
 
   constexpr std::size_t capacity() const noexcept { return ordinal(last_) + 1; }
