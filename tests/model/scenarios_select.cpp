@@ -5,7 +5,10 @@
 #include <kew/select.hpp>
 
 #include "rings.hpp"
+#include "tokens.hpp"
 
+#include <cstddef>
+#include <cstdint>
 #include <span>
 
 namespace scenarios {
@@ -416,6 +419,56 @@ void over_a_span() {
   expect(sum == 11, "everything that was pushed is received");
 }
 
+// ---- The wait alone, for tokens ---------------------------------------------------------------------------------------
+
+/// Takes a token from either of two boxes, the first one first. Says from which.
+std::size_t take_either(tokens& first, tokens& second) {
+  tokens* const boxes[] = {&first, &second};
+  constexpr std::uint8_t both[] = {0, 1};
+  kew::detail::wait_set<2> waiting;
+  for (;;) {
+    waiting.begin_looks();
+    for (std::size_t i = 0; i < 2; ++i) {
+      const bool taken = boxes[i]->try_take();
+      waiting.looked(i);
+      if (!taken) continue;
+      waiting.leave();
+      return i;
+    }
+    if (waiting.prepared())
+      waiting.sleep(kew::detail::never);
+    else
+      waiting.prepare(both, 2, [&](std::size_t i) -> wait_point& { return boxes[i]->place(); });
+  }
+}
+
+/// Told twice for nothing, of one box after the other: it must not sleep before it stands in both lists again.
+void told_for_nothing() {
+  tokens first;
+  tokens second;
+  together(
+      [&] {
+        first.place().notify();
+        second.place().notify();
+        second.put();
+      },
+      [&] { take_either(first, second); });
+}
+/// What it was told of before it took from the other box goes to the thread that sleeps there.
+void told_of_both() {
+  tokens first;
+  tokens second;
+  together(
+      [&] {
+        second.put();
+        first.put();
+      },
+      [&] {
+        if (take_either(first, second) == 1) second.put();
+      },
+      [&] { second.take(); });
+}
+
 }  // namespace
 
 std::vector<scenario> of_select() {
@@ -442,6 +495,8 @@ std::vector<scenario> of_select() {
       {"select over mpmc: pushes against close", pushes_against_close<mpmc>, 2},
       {"select: over a span", over_a_span, 2},
   };
+  all.push_back({"select: told for nothing", told_for_nothing, 2});
+  all.push_back({"select: told of both", told_of_both, 3});
   // Their executions are long: two surprises at once are for the random searches, and for going deep.
   for (scenario& each : all) each.wide = {.preemptions = 2, .stale_reads = 1, .surprises = 0};
   return all;
