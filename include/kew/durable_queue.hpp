@@ -63,7 +63,9 @@
 #include <kew/detail/message/any_limit.hpp>
 #include <kew/detail/message/books.hpp>
 #include <kew/detail/message/delivery_owner.hpp>
+#include <kew/detail/message/lane_queue.hpp>
 #include <kew/detail/message/ledger.hpp>
+#include <kew/detail/message/outliving_core.hpp>
 #include <kew/detail/wait/backoff.hpp>
 #include <kew/durable_options.hpp>
 #include <kew/error.hpp>
@@ -106,8 +108,11 @@ bool without_throwing(Action action) noexcept {
 
 /// What a durable_queue and its deliveries share: lives until the last of them is gone.
 template <class T, class Wait>
-class durable_core final : public books<durable_core<T, Wait>, durable_message<T>, Wait>, public delivery_owner<T> {
+class durable_core final : public books<durable_core<T, Wait>, durable_message<T>, Wait>,
+                           public outliving_core<durable_core<T, Wait>>,
+                           public delivery_owner<T> {
   using base = books<durable_core, durable_message<T>, Wait>;
+  using outliving = outliving_core<durable_core>;
   using typename base::visit;
 
   /// Each delivery has a copy of its own; else it has the only one.
@@ -117,6 +122,13 @@ class durable_core final : public books<durable_core<T, Wait>, durable_message<T
 
  public:
   using typename base::entry;
+
+  static constexpr queue_traits what_it_can{.persistent = true,
+                                            .ordered = true,
+                                            .delayed_requeue = true,
+                                            .counts_attempts = true,
+                                            .extends = true,
+                                            .dead_letters = true};
 
   /// Each publish waits for the disk, so none has to be quick.
   static constexpr bool has_inbox = false;
@@ -226,12 +238,12 @@ class durable_core final : public books<durable_core<T, Wait>, durable_message<T
       const verdict_under_way until_the_end(*this);
       log_->commit(end);
     }
-    const ended_delivery ended(*this);
+    const typename outliving::ended_delivery ended(*this);
     return counts;
   }
 
   void give_back(const delivery_ticket& ticket, T& message) noexcept override {
-    const ended_delivery ended(*this);
+    const typename outliving::ended_delivery ended(*this);
     visit here(*this);
     if (is_gone_) return;
     here.catch_up();
@@ -276,12 +288,12 @@ class durable_core final : public books<durable_core<T, Wait>, durable_message<T
     }
     this->without_visits().clear();
     log_.reset();
-    // Edge "durable delivery ended": sees what the last calls of all deliveries did.
-    if (ended_.fetch_sub(handed_over, acq_rel) == handed_over) delete this;
+    this->end_with_deliveries(handed_over);
   }
 
  private:
   friend base;
+  friend outliving;
 
   static queue_options limits_of(const durable_options& how) {
     return checked(
@@ -462,22 +474,6 @@ class durable_core final : public books<durable_core<T, Wait>, durable_message<T
     durable_core& core_;
   };
 
-  /// Counts a delivery off when its last call is over; the last one after the queue's end ends this, too.
-  class ended_delivery {
-   public:
-    explicit ended_delivery(durable_core& core) noexcept : core_(core) {}
-    ended_delivery(const ended_delivery&) = delete;
-    ended_delivery& operator=(const ended_delivery&) = delete;
-    ~ended_delivery() {
-      // Edge "durable delivery ended": the thread that ends the core sees what this call did, and has done nothing after
-      // it.
-      if (core_.ended_.fetch_add(1, acq_rel) + 1 == 0) delete &core_;
-    }
-
-   private:
-    durable_core& core_;
-  };
-
   std::optional<journal> log_{};
   const unsigned max_attempts_;
   std::function<void(const recovery&)> on_recovery_;
@@ -485,8 +481,6 @@ class durable_core final : public books<durable_core<T, Wait>, durable_message<T
 
   bool is_gone_ = false;
   std::size_t committing_ = 0;  ///< Verdicts that count and are being written.
-  /// How many deliveries have ended; from abandon() on less by as many as there ever were, so that the last makes it 0.
-  alignas(cache_line) atomic<std::uint64_t> ended_{0};
 };
 
 }  // namespace detail
@@ -494,66 +488,23 @@ class durable_core final : public books<durable_core<T, Wait>, durable_message<T
 /// Messages in a folder that are there until they are acknowledged or dead. durable_queue.hpp says when to use it, and
 /// what is promised. The members are those of message_queue.
 template <class T>
-class durable_queue : public message_queue<T> {
-  using core = detail::durable_core<T, adaptive_wait>;
-  using limit = detail::any_limit;
+class durable_queue : public detail::two_lane_queue<message_queue<T>, detail::durable_core<T, adaptive_wait>> {
+  using base = detail::two_lane_queue<message_queue<T>, detail::durable_core<T, adaptive_wait>>;
 
  public:
   /// Opens the folder, or makes it. Throws durable_error where that cannot be, and says what can be done;
   /// std::invalid_argument for options that make no sense, and std::bad_alloc.
   explicit durable_queue(const std::filesystem::path& folder, const durable_options& options = {})
-      : core_(new core(folder.string(), options)), dead_(*core_) {}
+      : base(new detail::durable_core<T, adaptive_wait>(folder.string(), options)) {}
 
   /// Syncs, and leaves the folder. Verdicts of deliveries that live on answer false; their messages come back when the
   /// folder is opened again.
-  ~durable_queue() override { core_->abandon(); }
-
-  void close() override { core_->close(detail::lane::live); }
-  message_queue<T>& dead_letters() override { return dead_; }
-  queue_counts counts() override { return core_->counts(detail::lane::live); }
-  queue_traits traits() override { return what_it_can; }
+  ~durable_queue() override = default;
 
   /// With sync::interval: returns when everything that was answered is on disk.
-  void flush() { core_->log().sync(); }
+  void flush() { this->core().log().sync(); }
   /// What it takes on disk now.
-  durable_sizes sizes() { return core_->log().measure(); }
-
- private:
-  static constexpr queue_traits what_it_can{.persistent = true,
-                                            .ordered = true,
-                                            .delayed_requeue = true,
-                                            .counts_attempts = true,
-                                            .extends = true,
-                                            .dead_letters = true};
-
-  /// The other lane of the same core.
-  class dead_letter_queue final : public message_queue<T> {
-   public:
-    explicit dead_letter_queue(core& of) noexcept : core_(of) {}
-
-    void close() override { core_.close(detail::lane::dead); }
-    message_queue<T>& dead_letters() override { return *this; }
-    queue_counts counts() override { return core_.counts(detail::lane::dead); }
-    queue_traits traits() override { return what_it_can; }
-
-   private:
-    status do_publish(T& message, const limit& within) override {
-      return core_.publish(detail::lane::dead, message, within);
-    }
-    result<delivery<T>> do_receive(const limit& within) override { return core_.receive(detail::lane::dead, within); }
-    std::size_t do_publish_n(std::span<T> messages) override { return core_.publish_n(detail::lane::dead, messages); }
-
-    core& core_;
-  };
-
-  status do_publish(T& message, const limit& within) override {
-    return core_->publish(detail::lane::live, message, within);
-  }
-  result<delivery<T>> do_receive(const limit& within) override { return core_->receive(detail::lane::live, within); }
-  std::size_t do_publish_n(std::span<T> messages) override { return core_->publish_n(detail::lane::live, messages); }
-
-  core* const core_;
-  dead_letter_queue dead_;
+  durable_sizes sizes() { return this->core().log().measure(); }
 };
 
 }}  // namespace kew::KEW_NAMESPACE

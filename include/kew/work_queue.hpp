@@ -44,7 +44,9 @@
 #include <kew/detail/message/any_limit.hpp>
 #include <kew/detail/message/books.hpp>
 #include <kew/detail/message/delivery_owner.hpp>
+#include <kew/detail/message/lane_queue.hpp>
 #include <kew/detail/message/ledger.hpp>
+#include <kew/detail/message/outliving_core.hpp>
 #include <kew/detail/meter/queue_meter.hpp>
 #include <kew/error.hpp>
 #include <kew/message_queue.hpp>
@@ -79,8 +81,11 @@ std::unique_ptr<const std::string> why_dead(const ledger_entry<Payload, Meter>& 
 
 /// What a work_queue and its deliveries share: lives until the last of them is gone.
 template <class T, class Wait, class Meter>
-class work_core final : public books<work_core<T, Wait, Meter>, T, Wait, Meter>, public delivery_owner<T> {
+class work_core final : public books<work_core<T, Wait, Meter>, T, Wait, Meter>,
+                        public outliving_core<work_core<T, Wait, Meter>>,
+                        public delivery_owner<T> {
   using base = books<work_core, T, Wait, Meter>;
+  using outliving = outliving_core<work_core>;
   using typename base::visit;
 
   /// Each delivery has a copy of its own; else it has the only one.
@@ -90,6 +95,13 @@ class work_core final : public books<work_core<T, Wait, Meter>, T, Wait, Meter>,
 
  public:
   using typename base::entry;
+
+  static constexpr queue_traits what_it_can{.persistent = false,
+                                            .ordered = true,
+                                            .delayed_requeue = true,
+                                            .counts_attempts = true,
+                                            .extends = true,
+                                            .dead_letters = true};
 
   using base::base;
 
@@ -114,7 +126,7 @@ class work_core final : public books<work_core<T, Wait, Meter>, T, Wait, Meter>,
   bool settle(const delivery_ticket& ticket, const verdict& given, T& message) override {
     std::unique_ptr<const std::string> reason;
     if (given.kind == verdict_kind::reject) reason = std::make_unique<const std::string>(given.reason);
-    const ended_delivery ended(*this);
+    const typename outliving::ended_delivery ended(*this);
     std::optional<T> done;  // destroyed without the mutex
     visit here(*this);
     if (is_gone_) return false;
@@ -147,7 +159,7 @@ class work_core final : public books<work_core<T, Wait, Meter>, T, Wait, Meter>,
   }
 
   void give_back(const delivery_ticket& ticket, T& message) noexcept override {
-    const ended_delivery ended(*this);
+    const typename outliving::ended_delivery ended(*this);
     visit here(*this);
     if (is_gone_) return;
     here.catch_up();
@@ -162,7 +174,7 @@ class work_core final : public books<work_core<T, Wait, Meter>, T, Wait, Meter>,
 
   /// No holder has seen that delivery.
   void undo(const delivery_ticket& ticket, T& message) noexcept {
-    const ended_delivery ended(*this);
+    const typename outliving::ended_delivery ended(*this);
     visit here(*this);
     if (is_gone_) return;
     here.catch_up();
@@ -202,12 +214,12 @@ class work_core final : public books<work_core<T, Wait, Meter>, T, Wait, Meter>,
       handed_over = here.ledger().hand_overs();
     }
     this->without_visits().clear();
-    // Edge "delivery ended": sees what the last calls of all deliveries did.
-    if (ended_.fetch_sub(handed_over, acq_rel) == handed_over) delete this;
+    this->end_with_deliveries(handed_over);
   }
 
  private:
   friend base;
+  friend outliving;
 
   void timed_out(entry& late) noexcept {
     if constexpr (copies)
@@ -235,24 +247,7 @@ class work_core final : public books<work_core<T, Wait, Meter>, T, Wait, Meter>,
       }
   }
 
-  /// Counts a delivery off when its last call is over; the last one after the queue's end ends this, too.
-  class ended_delivery {
-   public:
-    explicit ended_delivery(work_core& core) noexcept : core_(core) {}
-    ended_delivery(const ended_delivery&) = delete;
-    ended_delivery& operator=(const ended_delivery&) = delete;
-    ~ended_delivery() {
-      // Edge "delivery ended": the thread that ends the core sees what this call did, and has done nothing after it.
-      if (core_.ended_.fetch_add(1, acq_rel) + 1 == 0) delete &core_;
-    }
-
-   private:
-    work_core& core_;
-  };
-
   bool is_gone_ = false;
-  /// How many deliveries have ended; from abandon() on less by as many as there ever were, so that the last makes it 0.
-  alignas(cache_line) atomic<std::uint64_t> ended_{0};
 };
 
 }  // namespace detail
@@ -261,67 +256,27 @@ class work_core final : public books<work_core<T, Wait, Meter>, T, Wait, Meter>,
 /// is promised. The members are those of message_queue. Meter is for kew itself: what times the messages of a broker's
 /// queues.
 template <class T, class Wait = adaptive_wait, class Meter = detail::no_meter>
-class work_queue final : public message_queue<T> {
-  using core = detail::work_core<T, Wait, Meter>;
-  using limit = detail::any_limit;
+class work_queue final : public detail::two_lane_queue<message_queue<T>, detail::work_core<T, Wait, Meter>> {
+  using base = detail::two_lane_queue<message_queue<T>, detail::work_core<T, Wait, Meter>>;
 
  public:
   /// Throws std::invalid_argument for options that make no sense, which it names, and std::bad_alloc.
-  explicit work_queue(const queue_options& options = {}) : core_(new core(detail::checked(options))), dead_(*core_) {}
+  explicit work_queue(const queue_options& options = {})
+      : base(new detail::work_core<T, Wait, Meter>(detail::checked(options))) {}
 
   /// Destroys the messages. Verdicts of deliveries that live on answer false.
-  ~work_queue() override { core_->abandon(); }
-
-  void close() override { core_->close(detail::lane::live); }
-  message_queue<T>& dead_letters() override { return dead_; }
-  queue_counts counts() override { return core_->counts(detail::lane::live); }
-  queue_traits traits() override { return what_it_can; }
+  ~work_queue() override = default;
 
   /// For a consumer that prefetches: ends a delivery that nobody has seen as if it had never been, and its message is the
   /// first again.
-  void undo(delivery<T>& unseen) noexcept { core_->undo(detail::delivery_access::release(unseen), *unseen); }
+  void undo(delivery<T>& unseen) noexcept { this->core().undo(detail::delivery_access::release(unseen), *unseen); }
 
   /// Of a queue with a meter, as a broker's are: its figures.
   kew::metrics metrics() noexcept
     requires(!std::is_same_v<Meter, detail::no_meter>)
   {
-    return core_->metrics();
+    return this->core().metrics();
   }
-
- private:
-  static constexpr queue_traits what_it_can{.persistent = false,
-                                            .ordered = true,
-                                            .delayed_requeue = true,
-                                            .counts_attempts = true,
-                                            .extends = true,
-                                            .dead_letters = true};
-
-  /// The other lane of the same core.
-  class dead_letter_queue final : public message_queue<T> {
-   public:
-    explicit dead_letter_queue(core& of) noexcept : core_(of) {}
-
-    void close() override { core_.close(detail::lane::dead); }
-    message_queue<T>& dead_letters() override { return *this; }
-    queue_counts counts() override { return core_.counts(detail::lane::dead); }
-    queue_traits traits() override { return what_it_can; }
-
-   private:
-    status do_publish(T& message, const limit& within) override {
-      return core_.publish(detail::lane::dead, message, within);
-    }
-    result<delivery<T>> do_receive(const limit& within) override { return core_.receive(detail::lane::dead, within); }
-
-    core& core_;
-  };
-
-  status do_publish(T& message, const limit& within) override {
-    return core_->publish(detail::lane::live, message, within);
-  }
-  result<delivery<T>> do_receive(const limit& within) override { return core_->receive(detail::lane::live, within); }
-
-  core* const core_;
-  dead_letter_queue dead_;
 };
 
 }}  // namespace kew::KEW_NAMESPACE

@@ -280,9 +280,12 @@ class replay {
       case record_kind::settled: messages_.erase(id); return;
       case record_kind::handed:
       case record_kind::returned:
-      case record_kind::dead: break;
-      default: return;
+      case record_kind::dead: apply_state(record, body); return;
     }
+  }
+
+  void apply_state(const record_view& record, std::string_view body) {
+    const std::uint64_t id = record.head.id;
     record_state state;
     if (!take_plain(body, state)) return;
     next_id_ = std::max(next_id_, state.order + 1);

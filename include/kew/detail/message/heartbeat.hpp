@@ -40,7 +40,7 @@ class heartbeats {
 
    protected:
     entry(heartbeats& in, std::chrono::nanoseconds timeout) noexcept : all_(in), timeout_(timeout) {}
-    ~entry() = default;
+    virtual ~entry() = default;
 
     void begin() noexcept { all_.add(*this); }
     void end() noexcept { all_.remove(*this); }
