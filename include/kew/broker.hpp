@@ -29,7 +29,7 @@
 // Ordering     of a queue: first in, first out, as far as messages do not come back, and as far as one thread handles
 //              them.
 // Types        a queue has the type that it was declared with, and each later call is checked against it. Types are told
-//              apart without RTTI; detail/message/type_identity.hpp says how, also between shared libraries.
+//              apart without RTTI; detail/message/type_identity.hpp tells how, also between shared libraries.
 // Errors       broker_error for what cannot be: no such queue or exchange, another type, other options, a name or a
 //              pattern that makes no sense. Its text names the call, the queue and what was asked. std::invalid_argument
 //              for options without a meaning. In both cases nothing has happened. What threads and memory throw passes

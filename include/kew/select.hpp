@@ -162,6 +162,8 @@ class push_case {
   F f_;
 };
 
+/// Whether a T is one of these three.
+/// @{
 template <class T>
 inline constexpr bool is_case = false;
 template <class Core, class F>
@@ -170,6 +172,7 @@ template <class Source, class F>
 inline constexpr bool is_case<pop_any_case<Source, F>> = true;
 template <class Core, class V, class F>
 inline constexpr bool is_case<push_case<Core, V, F>> = true;
+/// @}
 template <class T>
 concept select_case = is_case<std::remove_cvref_t<T>>;
 
@@ -349,6 +352,7 @@ class selection {
   std::size_t chosen_ = 0;  ///< The case that was tried last.
 };
 
+/// What all verbs are: a selection that looks in this order, and waits within this limit.
 template <class Order, class Limit, class... Cases>
 [[gnu::always_inline]] inline result<std::size_t> select_within(Limit limit, Cases&... cases) {
   return selection<Order, std::remove_cvref_t<Cases>...>(cases...).run(limit);

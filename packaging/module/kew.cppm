@@ -1,7 +1,12 @@
-// kew as a C++20 module: `import kew;` brings what `#include <kew/kew.hpp>` does, without the macros.
+// kew as a C++20 module: `import kew;` brings all of it, without the macros.
 module;
 
+#include <kew/async.hpp>
+#include <kew/durable_folder.hpp>
+#include <kew/durable_queue.hpp>
 #include <kew/kew.hpp>
+#include <kew/pop_event.hpp>
+#include <kew/select.hpp>
 
 export module kew;
 
@@ -57,6 +62,33 @@ using kew::make_spmc_channel;
 using kew::make_spsc_channel;
 using kew::observer;
 using kew::producer;
+
+// Waiting for several things
+using kew::async_pop;
+using kew::async_push;
+using kew::on_pop;
+using kew::on_push;
+using kew::pop_event;
+using kew::select;
+using kew::select_in_order;
+using kew::try_select;
+using kew::try_select_for;
+using kew::try_select_in_order;
+using kew::try_select_in_order_for;
+using kew::try_select_in_order_until;
+using kew::try_select_until;
+
+// Messages on disk
+using kew::codec;
+using kew::durable_error;
+using kew::durable_folder;
+using kew::durable_options;
+using kew::durable_queue;
+using kew::durable_record;
+using kew::durable_sizes;
+using kew::on_damage;
+using kew::recovery;
+using kew::sync;
 
 // Messages that are not lost
 using kew::delivery;

@@ -202,9 +202,9 @@ case $case in
     cat "$source"/include/kew/*.hpp | awk '
       /^namespace detail [{]/ { detail = 1 } /^}  [/][/] namespace detail/ { detail = 0 }
       detail { next }
-      /^(class|struct|concept|enum class|using|auto|inline) / {
+      /^(class|struct|concept|enum class|using|auto|inline|result<std::size_t>) / {
         gsub(/\[\[[^]]*\]\]|\(".*"\)\]\] /, "")
-        sub(/^(inline )?(constexpr )?(enum )?(class|struct|concept|using|auto|std::[a-z_]+|void) +/, "")
+        sub(/^(inline )?(constexpr )?(enum )?(class|struct|concept|using|auto|std::[a-z_]+|result<std::size_t>|void) +/, "")
         sub(/^[(][*]/, "")
         if (match($0, /^[a-z_]+/)) name = substr($0, 1, RLENGTH); else next
         if (substr($0, RLENGTH + 1, 2) != "::" && name != "inline") print name

@@ -92,28 +92,35 @@ class wait_entry {
   place place_ = place::outside;
 };
 
-/// A list of entries, oldest first.
+/// A list of entries, oldest first. The oldest one's `previous_` is the youngest, so that a wait point fits into a line.
 class wait_entries {
  public:
   std::uint32_t size() const noexcept { return size_; }
   wait_entry* oldest() const noexcept { return first_; }
 
   void append(wait_entry& entry) noexcept {
-    entry.previous_ = last_;
     entry.next_ = nullptr;
-    (last_ ? last_->next_ : first_) = &entry;
-    last_ = &entry;
+    if (first_ == nullptr) {
+      first_ = &entry;
+    } else {
+      entry.previous_ = first_->previous_;
+      entry.previous_->next_ = &entry;
+    }
+    first_->previous_ = &entry;
     ++size_;
   }
   void erase(wait_entry& entry) noexcept {
-    (entry.previous_ ? entry.previous_->next_ : first_) = entry.next_;
-    (entry.next_ ? entry.next_->previous_ : last_) = entry.previous_;
+    if (&entry == first_)
+      first_ = entry.next_;
+    else
+      entry.previous_->next_ = entry.next_;
+    if (wait_entry* const after = entry.next_ != nullptr ? entry.next_ : first_; after != nullptr)
+      after->previous_ = entry.previous_;
     --size_;
   }
 
  private:
   wait_entry* first_ = nullptr;
-  wait_entry* last_ = nullptr;
   std::uint32_t size_ = 0;
 };
 
