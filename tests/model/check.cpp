@@ -7,6 +7,7 @@
 //   model_check --search NAME       depth-first, far, random or priorities only
 //   model_check --seed N            other random executions
 //   model_check --verbose           what each scenario has cost
+//   model_check --parts 2 --part 0  every second scenario, and 1 the others
 //   model_check --list
 //   model_check --plant TEXT        with kew changed as the first mutant whose name contains it says
 //   model_check --replay PATH --only NAME --search NAME --fences NAME [--deep] [--plant TEXT]   one execution's trace
@@ -36,6 +37,8 @@ using scenarios::scenario;
 struct command_line {
   std::uint64_t scale = 1;
   std::uint64_t seed = 1;
+  std::uint64_t part = 0;
+  std::uint64_t parts = 1;
   std::string only;
   std::string replay;
   std::string plant;
@@ -55,7 +58,7 @@ command_line read(int count, char** words) {
   const std::map<std::string, std::function<void(const char*)>> values = {
       {"--scale", number(line.scale)}, {"--seed", number(line.seed)}, {"--only", text(line.only)},
       {"--replay", text(line.replay)}, {"--plant", text(line.plant)}, {"--search", text(line.by)},
-      {"--fences", text(line.fence)},
+      {"--fences", text(line.fence)},  {"--part", number(line.part)}, {"--parts", number(line.parts)},
   };
   const std::map<std::string, bool*> flags = {
       {"--list", &line.list}, {"--deep", &line.deep}, {"--verbose", &line.verbose}};
@@ -255,7 +258,8 @@ int main(int count, char** words) {
   const std::vector<scenario> scenarios = all_scenarios();
   const bool is_name =
       std::any_of(scenarios.begin(), scenarios.end(), [&](const scenario& each) { return each.name == line.only; });
-  for (const scenario& each : scenarios) {
+  for (std::size_t i = line.part; i < scenarios.size(); i += line.parts) {
+    const scenario& each = scenarios[i];
     if (is_name ? each.name != line.only : each.name.find(line.only) == std::string::npos) continue;
     if (line.list)
       std::puts(each.name.c_str());
