@@ -16,7 +16,7 @@ set(DOXYGEN_RECURSIVE NO)
 set(DOXYGEN_INLINE_INHERITED_MEMB YES)
 set(DOXYGEN_EXCLUDE_SYMBOLS kew::detail::stamped_ring::source kew::detail::stamped_ring::sink)
 foreach(name *_room *_side as_declared as_written by_chance channel_state common_wait delivery_access durable_core
-    durable_message element_requirements error_listener first_handles flagged_positions handling handled is_case named_queue
+    durable_message element_requirements error_listener first_handles flagged_positions handled handling is_case named_queue
     named_queue_base named_ring pop_any_case pop_case push_case rebound_ring select_within selection stamped side_counter
     slot_ring::anybody slot_spans transient_wait uncounted_ring work_core)
   list(APPEND DOXYGEN_EXCLUDE_SYMBOLS kew::detail::${name})

@@ -220,8 +220,10 @@ class error_listener {
 /// A generic handler is one of the message: it takes what it is given as const T&.
 template <class Handler, class T>
 concept handles_message = std::invocable<Handler&, const T&>;
+/// One that gives the verdict itself.
 template <class Handler, class T>
 concept handles_delivery = std::invocable<Handler&, delivery<T>&>;
+/// Either of the two.
 template <class Handler, class T>
 concept handles = handles_message<Handler, T> || handles_delivery<Handler, T>;
 

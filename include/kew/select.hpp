@@ -173,6 +173,7 @@ inline constexpr bool is_case<pop_any_case<Source, F>> = true;
 template <class Core, class V, class F>
 inline constexpr bool is_case<push_case<Core, V, F>> = true;
 /// @}
+/// What on_pop and on_push make.
 template <class T>
 concept select_case = is_case<std::remove_cvref_t<T>>;
 
