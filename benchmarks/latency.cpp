@@ -251,11 +251,12 @@ void add_family(const std::string& family, List list) {
 template <class List>
 void add_calls(const std::string& family, List list) {
   for_each(list, one_to_one, [&]<class Port>() {
-    if constexpr (requires(Port& port, word& item) {
-                    { producer_of(port).try_push(item) } -> std::same_as<bool>;
-                    { consumer_of(port).try_pop(item) } -> std::same_as<bool>;
-                  })
-      entries().push_back({"calls/" + family, Port::name, measure_calls<Port>, 3});
+    constexpr bool never_waits = requires(Port& port, word& item) {
+      { producer_of(port).try_push(item) } -> std::same_as<bool>;
+      { consumer_of(port).try_pop(item) } -> std::same_as<bool>;
+    };
+    constexpr bool waits = requires(Port& port, word& item) { consumer_of(port).pop(item); };
+    if constexpr (never_waits && !waits) entries().push_back({"calls/" + family, Port::name, measure_calls<Port>, 3});
   });
 }
 

@@ -298,7 +298,7 @@ std::string table(const std::vector<row>& rows, std::chrono::seconds up, const s
     if (fits) used += 2 + width_of(*next), ++rank;
   }
   const std::size_t picture = width > used + 2 + 4 ? std::min<std::size_t>(width - used - 2, 60) : 0;
-  const auto full = [&] { return line(width, colours); };
+  const auto full = [width = width, colours] { return line(width, colours); };
 
   std::vector<std::string> lines;
   const std::string uptime = text("up %.0f s", static_cast<double>(up.count()), "");
