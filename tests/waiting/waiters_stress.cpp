@@ -45,7 +45,9 @@ class round_trip {
   using queue = kew::blocking_queue<message, Ring, kew::park_wait>;
 
   round_trip(std::size_t capacity, int messages, std::size_t operations)
-      : queues_{queue(capacity), queue(capacity)}, messages_(messages), left_(operations) {}
+      : queues_{queue(capacity), queue(capacity)},
+        messages_(messages),
+        left_(static_cast<std::ptrdiff_t>(operations)) {}
 
   void begin() {
     for (int i = 0; i < messages_; ++i) keep(std::make_unique<int>(i));
