@@ -31,7 +31,8 @@ class thread_pool {
   auto enter() {
     struct awaiter : std::suspend_always {
       thread_pool& pool;
-      void await_suspend(std::coroutine_handle<> coroutine) { pool.schedule()(coroutine); }
+      // Not inlined: clang has kept temporaries of it in the frame, which may be gone by then (LLVM issue 56301).
+      [[gnu::noinline]] void await_suspend(std::coroutine_handle<> coroutine) { pool.schedule()(coroutine); }
     };
     return awaiter{{}, *this};
   }
