@@ -130,9 +130,6 @@ class durable_core final : public books<durable_core<T, Wait>, durable_message<T
                                             .extends = true,
                                             .dead_letters = true};
 
-  /// Each publish waits for the disk, so none has to be quick.
-  static constexpr bool has_inbox = false;
-
   explicit durable_core(const std::string& folder, const durable_options& how)
       : base(limits_of(how)), max_attempts_(how.max_attempts), on_recovery_(how.on_recovery) {
     log_.emplace(journal::options{.folder = folder,
@@ -419,8 +416,7 @@ class durable_core final : public books<durable_core<T, Wait>, durable_message<T
     unsigned failures = kept.state.failures;
     if (kept.state.handed != 0) ++failures;
     if (kept.state.dead == 0 && failures >= max_attempts_) {
-      const std::string times = failures == 1 ? " time" : " times";
-      log_->died(kept, "failed " + std::to_string(failures) + times, 0, 0);
+      log_->died(kept, failed_times(failures), 0, 0);
       failures = 0;
     }
     ledger<durable_message<T>>& entries = this->without_visits();

@@ -30,6 +30,12 @@ inline constexpr unsigned backoff_yields = 1;
 inline constexpr unsigned backoff_pauses = 32;
 inline constexpr unsigned backoff_yields = 256;
 #endif
+/// The naps, in microseconds, each twice as long as the one before. With naps of 50 µs for ever, a consumer beside a
+/// producer that had stopped in the middle of a push used 11 to 13 % of a core (7,000 to 9,000 switches a second); with
+/// these 0.15 % (100 switches a second).
+inline constexpr unsigned shortest_nap = 50;
+inline constexpr unsigned longest_nap = 10'000;
+
 /// A thread that finds a mutex taken looks so often, after so many pauses each, about ten microseconds; then it sleeps.
 /// Four producers and four consumers of a work_queue, in messages a second: 1.3 M with 8 looks after one pause each,
 /// 1.3–1.5 M with 128 pauses between them, 3.5 M with 512; one of each: 2.5, 3.4, 4.1 M.
@@ -40,12 +46,6 @@ inline constexpr unsigned mutex_pauses = 1;
 inline constexpr unsigned mutex_looks = 6;
 inline constexpr unsigned mutex_pauses = 512;
 #endif
-
-/// The naps, in microseconds, each twice as long as the one before. With naps of 50 µs for ever, a consumer beside a
-/// producer that had stopped in the middle of a push used 11 to 13 % of a core (7,000 to 9,000 switches a second); with
-/// these 0.15 % (100 switches a second).
-inline constexpr unsigned shortest_nap = 50;
-inline constexpr unsigned longest_nap = 10'000;
 
 // ---- Rings -----------------------------------------------------------------------------------------------------
 
