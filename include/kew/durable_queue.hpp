@@ -228,7 +228,7 @@ class durable_core final : public books<durable_core<T, Wait>, durable_message<T
     bool counts = false;
     {
       visit here(*this);
-      if (!is_gone_) counts = decide(here, ticket, given, message, std::move(reason), done, end);
+      if (!this->is_gone_) counts = decide(here, ticket, given, message, std::move(reason), done, end);
       if (counts) ++committing_;
     }
     if (counts) {
@@ -242,7 +242,7 @@ class durable_core final : public books<durable_core<T, Wait>, durable_message<T
   void give_back(const delivery_ticket& ticket, T& message) noexcept override {
     const typename outliving::ended_delivery ended(*this);
     visit here(*this);
-    if (is_gone_) return;
+    if (this->is_gone_) return;
     here.catch_up();
     if (entry* const held = here.ledger().find(ticket); held != nullptr) {
       take_back(*held, message);
@@ -253,13 +253,7 @@ class durable_core final : public books<durable_core<T, Wait>, durable_message<T
   }
 
   bool extend(const delivery_ticket& ticket, std::chrono::nanoseconds longer) override {
-    visit here(*this);
-    if (is_gone_) return false;
-    const time_point now = here.catch_up();
-    entry* const held = here.ledger().find(ticket);
-    if (held == nullptr) return false;
-    here.ledger().extend(*held, time_after(now, longer));
-    return true;
+    return base::extend(ticket, longer);
   }
 
   queue_counts counts(lane of) {
@@ -279,7 +273,7 @@ class durable_core final : public books<durable_core<T, Wait>, durable_message<T
     bool last_verdicts = true;
     for (backoff wait; last_verdicts; wait.pause()) {
       visit here(*this);
-      is_gone_ = true;
+      this->is_gone_ = true;
       handed_over = here.ledger().hand_overs();
       last_verdicts = committing_ > 0;
     }
@@ -475,7 +469,6 @@ class durable_core final : public books<durable_core<T, Wait>, durable_message<T
   std::function<void(const recovery&)> on_recovery_;
   std::uint64_t undecodable_ = 0;
 
-  bool is_gone_ = false;
   std::size_t committing_ = 0;  ///< Verdicts that count and are being written.
 };
 

@@ -133,7 +133,7 @@ class work_core final : public books<work_core<T, Wait, Meter>, T, Wait, Meter>,
     const typename outliving::ended_delivery ended(*this);
     std::optional<T> done;  // destroyed without the mutex
     visit here(*this);
-    if (is_gone_) return false;
+    if (this->is_gone_) return false;
     const time_point now = here.catch_up();
     entry* const held = here.ledger().find(ticket);
     if (held == nullptr) {
@@ -165,7 +165,7 @@ class work_core final : public books<work_core<T, Wait, Meter>, T, Wait, Meter>,
   void give_back(const delivery_ticket& ticket, T& message) noexcept override {
     const typename outliving::ended_delivery ended(*this);
     visit here(*this);
-    if (is_gone_) return;
+    if (this->is_gone_) return;
     here.catch_up();
     if (entry* const held = here.ledger().find(ticket); held != nullptr) {
       here.collect();
@@ -180,7 +180,7 @@ class work_core final : public books<work_core<T, Wait, Meter>, T, Wait, Meter>,
   void undo(const delivery_ticket& ticket, T& message) noexcept {
     const typename outliving::ended_delivery ended(*this);
     visit here(*this);
-    if (is_gone_) return;
+    if (this->is_gone_) return;
     here.catch_up();
     if (entry* const held = here.ledger().find(ticket); held != nullptr) {
       take_back(*held, message);
@@ -200,13 +200,7 @@ class work_core final : public books<work_core<T, Wait, Meter>, T, Wait, Meter>,
   }
 
   bool extend(const delivery_ticket& ticket, std::chrono::nanoseconds longer) override {
-    visit here(*this);
-    if (is_gone_) return false;
-    const time_point now = here.catch_up();
-    entry* const held = here.ledger().find(ticket);
-    if (held == nullptr) return false;
-    here.ledger().extend(*held, time_after(now, longer));
-    return true;
+    return base::extend(ticket, longer);
   }
 
   /// The queue is gone: so is this, when the last delivery is.
@@ -214,7 +208,7 @@ class work_core final : public books<work_core<T, Wait, Meter>, T, Wait, Meter>,
     std::uint64_t handed_over = 0;
     {
       visit here(*this);
-      is_gone_ = true;
+      this->is_gone_ = true;
       handed_over = here.ledger().hand_overs();
     }
     this->without_visits().clear();
@@ -250,8 +244,6 @@ class work_core final : public books<work_core<T, Wait, Meter>, T, Wait, Meter>,
         here.ledger().fail(*missed);
       }
   }
-
-  bool is_gone_ = false;
 };
 
 }  // namespace detail

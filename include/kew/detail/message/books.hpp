@@ -17,6 +17,7 @@
 // whose ticket it has, is its own until then, but for its timeout.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
@@ -28,6 +29,7 @@
 #include <kew/detail/machine/min_max.hpp>
 #include <kew/detail/machine/sync.hpp>
 #include <kew/detail/message/any_limit.hpp>
+#include <kew/detail/message/delivery_owner.hpp>
 #include <kew/detail/message/inbox.hpp>
 #include <kew/detail/message/ledger.hpp>
 #include <kew/detail/wait/condition.hpp>
@@ -154,8 +156,22 @@ class books {
  protected:
   ~books() = default;
 
+  /// Moves the timeout of an outstanding delivery to so long from now. False where it is too late.
+  bool extend(const delivery_ticket& ticket, std::chrono::nanoseconds longer) noexcept {
+    visit here(*this);
+    if (is_gone_) return false;
+    const time_point now = here.catch_up();
+    entry* const held = ledger_.find(ticket);
+    if (held == nullptr) return false;
+    ledger_.extend(*held, time_after(now, longer));
+    return true;
+  }
+
   /// For those that are inside a visit, or after the last one.
   detail::ledger<Payload, Meter>& without_visits() noexcept { return ledger_; }
+
+  /// The queue is gone, and deliveries live on. Guarded by the mutex.
+  bool is_gone_ = false;
 
  private:
   friend class visit;
