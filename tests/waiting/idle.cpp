@@ -68,6 +68,16 @@ class watched_ring : public kew::mpmc_ring<int> {
 };
 using watched_queue = kew::blocking_queue<int, watched_ring, park_wait>;
 
+/// Of which a push never ends.
+struct busy_ring {
+  using value_type = int;
+  explicit busy_ring(std::size_t) {}
+  static kew::status try_push(int&&) noexcept { return kew::status::busy; }
+  static kew::result<int> try_pop() noexcept { return kew::status::busy; }
+  static std::size_t capacity() noexcept { return 1; }
+  static std::size_t size_approx() noexcept { return 0; }
+};
+
 /// Where the thread that resumes coroutines sleeps.
 using ready_queue = kew::blocking_queue<std::coroutine_handle<>, kew::mpmc_ring<std::coroutine_handle<>>, park_wait>;
 struct push_into {
@@ -194,6 +204,20 @@ TEST_CASE("a select enters the lists of all its queues with one membarrier", "[i
   CHECK(membarriers <= 1);  // none, where the kernel has none
   REQUIRE(queues[5]->push(1));
   waiter.join();
+}
+
+TEST_CASE("a select beside a busy queue naps where a notification ends the nap", "[idle]") {
+  const watchdog guard("a select beside a busy queue");
+  kew::blocking_queue<int, busy_ring, park_wait> busy(1);
+  queue other(1);
+  sleeps = 0;
+  kew::result<std::size_t> chosen = kew::status::empty;
+  std::thread waiter([&] { chosen = kew::select(on_pop(busy, ignore), on_pop(other, ignore)); });
+  // It looks again and again, although nothing is notified.
+  while (sleeps < 3) std::this_thread::yield();
+  REQUIRE(other.push(1));
+  waiter.join();
+  CHECK(chosen.value() == 1);
 }
 
 }  // namespace kew_test
