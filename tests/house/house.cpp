@@ -294,7 +294,7 @@ std::size_t closing_parenthesis(const std::string& text, std::size_t open) {
 /// its order is seq_cst by default.
 std::vector<operation> ordering_operations(const source& header, report& to) {
   static const std::regex call(
-      R"(\b(fence_light|fence_heavy)\s*(?=\()|[.>](load|store|exchange|compare_exchange_weak|compare_exchange_strong|fetch_\w+|test_and_set)\s*(?=\())");
+      R"(\b(fence_light|fence_heavy|fence_heavy_of_all)(?:<\w+>)?\s*(?=\()|[.>](load|store|exchange|compare_exchange_weak|compare_exchange_strong|fetch_\w+|test_and_set)\s*(?=\())");
   static const std::regex order(R"([(,]\s*(?:detail::)?(relaxed|acquire|release|acq_rel|seq_cst)\s*(?=[,)]))");
   const std::string text = header.joined();
   std::vector<operation> operations;
