@@ -59,7 +59,7 @@ struct journal_segment;
 struct journal_message {
   std::uint64_t id = 0;
   record_state state{};
-  std::string reason{};
+  std::unique_ptr<const std::string> reason{};  ///< Of a dead letter; null where it has none.
 
   journal_segment* segment = nullptr;  ///< Where its bytes are.
   std::uint64_t offset = 0;            ///< Of the record.
@@ -75,13 +75,6 @@ struct journal_segment {
   journal_message* first = nullptr;  ///< The messages in it that are not settled, in no order.
   std::uint64_t alive = 0;           ///< The size of their records.
 
-  journal_segment() = default;
-  journal_segment(const journal_segment&) = delete;
-  journal_segment& operator=(const journal_segment&) = delete;
-  ~journal_segment() {
-    while (first != nullptr) delete std::exchange(first, first->next);
-  }
-
   void add(journal_message& message) noexcept {
     message.segment = this;
     message.previous = nullptr;
@@ -95,6 +88,34 @@ struct journal_segment {
     if (message.next != nullptr) message.next->previous = message.previous;
     alive -= message.size;
   }
+};
+
+/// Where the messages of a log stand in memory. What one has left the next one takes, so a queue whose consumers keep up
+/// asks for no memory.
+class journal_messages {
+ public:
+  /// Throws std::bad_alloc; then nothing has changed.
+  journal_message& take() {
+    if (free_ == nullptr) grow();
+    journal_message& taken = *std::exchange(free_, free_->next);
+    taken.state = {};
+    return taken;
+  }
+  void give_back(journal_message& unused) noexcept {
+    unused.reason.reset();
+    unused.next = std::exchange(free_, &unused);
+  }
+
+ private:
+  static constexpr std::size_t in_a_chunk = 64;
+
+  void grow() {
+    chunks_.push_back(std::make_unique<journal_message[]>(in_a_chunk));
+    for (std::size_t i = in_a_chunk; i-- > 0;) give_back(chunks_.back()[i]);
+  }
+
+  std::deque<std::unique_ptr<journal_message[]>> chunks_{};
+  journal_message* free_ = nullptr;
 };
 
 class journal {
@@ -150,39 +171,53 @@ class journal {
 
   // ---- Records ---------------------------------------------------------------------------------------------------
 
-  /// Messages of several go in together: append each, then commit the position of the last. If it throws, this one is
-  /// not in the log.
+  /// To be committed. If it throws, the message is not in the log.
   position publish(std::string_view payload, journal_message*& added) {
     check_size(payload);
-    auto message = std::make_unique<journal_message>();
     const std::uint32_t crc = crc32c().add(payload).value();
     mutex::guard locked(mutex_);
-    return publish(locked, std::move(message), payload, crc, added);
+    return publish(locked, payload, crc, added);
+  }
+
+  /// The same for several, one behind the other in `payloads`, each of which ends where `ends` says. `added`, which has
+  /// room for them, gets those that are in the log, up to `end`; after an exception, too.
+  void publish_n(std::string_view payloads, const std::vector<std::size_t>& ends,
+                 std::vector<journal_message*>& added, position& end) {
+    std::size_t begin = 0;
+    mutex::guard locked(mutex_);
+    for (const std::size_t each : ends) {
+      const std::string_view payload = payloads.substr(begin, each - begin);
+      check_size(payload);
+      journal_message* one = nullptr;
+      end = publish(locked, payload, crc32c().add(payload).value(), one);
+      added.push_back(one);
+      begin = each;
+    }
   }
 
   /// publish and commit.
   void publish_and_commit(std::string_view payload, journal_message*& added) {
     check_size(payload);
-    auto message = std::make_unique<journal_message>();
     const std::uint32_t crc = crc32c().add(payload).value();
     mutex::guard locked(mutex_);
-    commit(locked, publish(locked, std::move(message), payload, crc, added));
+    commit(locked, publish(locked, payload, crc, added));
   }
 
   /// The same as publish, for a message that is a dead letter from the beginning.
   position publish_dead(std::string_view payload, journal_message*& added) {
     check_size(payload);
-    auto message = std::make_unique<journal_message>();
-    message->state.dead = 1;
     mutex::guard locked(mutex_);
-    message->size = size_with_state({}, payload);
-    make_room(locked, message->size, true);
-    message->id = next_id_++;
+    const std::uint64_t size = size_with_state({}, payload);
+    make_room(locked, size, true);
+    journal_message& message = messages_.take();
+    message.state.dead = 1;
+    message.size = size;
+    message.id = next_id_++;
     begin_batch();
-    message->offset = offset_of(appended_);
-    append_message(pending_, *segments_.back(), message->offset, message->id, message->state, {}, payload);
-    appended_ += message->size;
-    return add(*message.release(), added);
+    message.offset = offset_of(appended_);
+    append_message(pending_, *segments_.back(), message.offset, message.id, message.state, {}, payload);
+    appended_ += size;
+    return add(message, added);
   }
 
   /// The message is handed over, for so many times in all. Not on disk before the next commit of whatever comes after
@@ -223,8 +258,9 @@ class journal {
     next.attempts = attempts;
     next.failures = failures;
     next.order = next_id_++;
+    auto why = reason.empty() ? nullptr : std::make_unique<const std::string>(reason);
     const position end = change(locked, message, record_kind::dead, next, reason);
-    message.reason = reason;
+    message.reason = std::move(why);
     return end;
   }
 
@@ -234,7 +270,7 @@ class journal {
     make_room(locked, record_size(0), false);
     append({0, crc32c().value(), 0, 0, record_kind::settled, 0, message.id}, {}, {});
     message.segment->remove(message);
-    delete &message;
+    messages_.give_back(message);
     return appended();
   }
 
@@ -369,14 +405,14 @@ class journal {
 
     found_.reserve(messages.size());
     for (auto& [id, message] : messages) {
-      auto kept = std::make_unique<journal_message>();
-      kept->id = id;
-      kept->state = message->state;
-      kept->reason = message->reason;
-      kept->offset = message->offset;
-      kept->size = message->size;
-      found_.push_back({kept.get(), std::move(message->payload)});
-      segments_[message->segment]->add(*kept.release());
+      journal_message& kept = messages_.take();
+      kept.id = id;
+      kept.state = message->state;
+      if (!message->reason.empty()) kept.reason = std::make_unique<const std::string>(std::move(message->reason));
+      kept.offset = message->offset;
+      kept.size = message->size;
+      found_.push_back({&kept, std::move(message->payload)});
+      segments_[message->segment]->add(kept);
     }
     clean_up(log, anew, before);
     full_ = !make_spare();
@@ -601,11 +637,12 @@ class journal {
           std::uint32_t reason = 0;
           if (take_plain(payload, state) && take_plain(payload, reason)) payload.remove_prefix(reason);
         }
-        const std::uint64_t needed = size_with_state(message->reason, payload);
+        const std::string_view reason = message->reason ? std::string_view(*message->reason) : std::string_view();
+        const std::uint64_t needed = size_with_state(reason, payload);
         if (offset_of(appended_) + mark_size + needed > (header_size + here.size) / 2) return sync_here();
         begin_batch();
         const std::uint64_t offset = offset_of(appended_);
-        append_message(pending_, here, offset, message->id, message->state, message->reason, payload);
+        append_message(pending_, here, offset, message->id, message->state, reason, payload);
         appended_ += needed;
         oldest.remove(*message);
         message->offset = offset;
@@ -673,17 +710,17 @@ class journal {
     return record_size(sizeof(record_state) + sizeof(std::uint32_t) + reason.size() + payload.size());
   }
 
-  position publish(mutex::guard& locked, std::unique_ptr<journal_message> message, std::string_view payload,
-                   std::uint32_t crc, journal_message*& added) {
+  position publish(mutex::guard& locked, std::string_view payload, std::uint32_t crc, journal_message*& added) {
     record_head head;
     head.body_crc = crc;
     head.size = static_cast<std::uint32_t>(payload.size());
     head.kind = record_kind::message;
-    message->size = record_size(payload.size());
-    make_room(locked, message->size, true);
-    head.id = message->id = next_id_++;
-    message->offset = append(head, payload, {});
-    return add(*message.release(), added);
+    make_room(locked, record_size(payload.size()), true);
+    journal_message& message = messages_.take();
+    message.size = record_size(payload.size());
+    head.id = message.id = next_id_++;
+    message.offset = append(head, payload, {});
+    return add(message, added);
   }
 
   position add(journal_message& message, journal_message*& added) {
@@ -884,6 +921,7 @@ class journal {
 
   std::deque<std::unique_ptr<journal_segment>> segments_{};  ///< The last one is being written.
   open_file file_{};                                         ///< Of the last segment.
+  journal_messages messages_{};
   std::vector<found> found_{};
   std::uint64_t identity_ = 0;  ///< Of the log.
   std::uint64_t next_id_ = 1;
