@@ -464,9 +464,9 @@ class durable_core final : public books<durable_core<T, Wait>, durable_message<T
 #else
     decode();
 #endif
-    entries.restore(*added, kept.state.attempts, failures,
-                    in == lane::dead ? std::make_unique<const std::string>(kept.reason ? *kept.reason : std::string())
-                                     : nullptr);
+    entries.restore(
+        *added, kept.state.attempts, failures,
+        in == lane::dead ? std::make_unique<const std::string>(kept.reason ? *kept.reason : std::string()) : nullptr);
     if (kept.state.due == 0) return;
     const std::int64_t date = calendar_now();
     const std::int64_t left = kept.state.due > date ? detail::min(kept.state.due - date, kept.state.delay) : 0;

@@ -200,7 +200,8 @@ class caller {
       if (one.acked) return complain("a message that was acknowledged", payload);
       if (one.died && kept->state.dead == 0) return complain("a dead letter alive", payload);
       if (!one.death_begun && kept->state.dead != 0) return complain("a dead letter that had not died", payload);
-      if (kept->state.dead != 0 && kept->reason->compare("because of " + payload) != 0) return complain("another reason", payload);
+      if (kept->state.dead != 0 && kept->reason->compare("because of " + payload) != 0)
+        return complain("another reason", payload);
       if (kept->state.dead == 0 &&
           ((kept->state.attempts < one.handed_on_disk && !disk_was_full) || kept->state.attempts > one.handed))
         return complain("another number of attempts", payload);
@@ -347,6 +348,14 @@ TEST_CASE("a power cut while old messages are copied breaks no promise", "[journ
     std::size_t cuts = 0;
     for (std::uint64_t i = 0; cuts < scaled(3'000); ++i) cuts += cut_everywhere(seed + i, 150, how, each, 64, 8, true);
   }
+}
+
+TEST_CASE("a power cut while room is filled ahead of the records breaks no promise", "[journal]") {
+  const std::uint64_t seed = run_seed();
+  journal::options how = small_log();
+  how.segment_size = 5 * std::uint64_t{1} << 18;  // one and a quarter of what is filled at a time
+  std::size_t cuts = 0;
+  for (std::uint64_t i = 0; cuts < scaled(300); ++i) cuts += cut_everywhere(seed + i, 20, how, true, 1, 1);
 }
 
 TEST_CASE("a power cut of a log that syncs by interval takes back nothing that was synced", "[journal]") {

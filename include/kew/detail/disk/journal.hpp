@@ -28,6 +28,7 @@
 #include <cstring>
 #include <deque>
 #include <functional>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -181,8 +182,8 @@ class journal {
 
   /// The same for several, one behind the other in `payloads`, each of which ends where `ends` says. `added`, which has
   /// room for them, gets those that are in the log, up to `end`; after an exception, too.
-  void publish_n(std::string_view payloads, const std::vector<std::size_t>& ends,
-                 std::vector<journal_message*>& added, position& end) {
+  void publish_n(std::string_view payloads, const std::vector<std::size_t>& ends, std::vector<journal_message*>& added,
+                 position& end) {
     std::size_t begin = 0;
     mutex::guard locked(mutex_);
     for (const std::size_t each : ends) {
@@ -533,6 +534,7 @@ class journal {
     segments_.push_back(std::move(segment));
     file_.swap(file);
     begins_ = appended_ - filled;
+    filled_until_ = filled;
     marked_ = 0;
     written_ = appended_;
     set_synced(appended_);
@@ -770,6 +772,37 @@ class journal {
 
   // ---- Writing and syncing ---------------------------------------------------------------------------------------
 
+  /// Where calls wait for a sync: those for which the one under way is enough, and those that need the next.
+  struct turn {
+    futex_word word{0};
+    std::size_t waiting = 0;               ///< Guarded by the mutex.
+    atomic<bool> wakes_the_others{false};  ///< What the first one that is woken has to do.
+
+    /// With the mutex held. False where there is nobody to wake.
+    bool end() noexcept {
+      if (std::exchange(waiting, 0) == 0) return false;
+      wakes_the_others.store(true, relaxed);  // seen by those that see seen_, or are woken
+      word.fetch_add(1, relaxed);             // a thread that is about to sleep does not
+      return true;
+    }
+    /// Wakes one, which wakes the others.
+    void wake_first() noexcept { futex_wake(word, 1); }
+    void wake_all() noexcept {
+      wakes_the_others.store(false, relaxed);
+      futex_wake(word, INT_MAX);
+    }
+    void pass_on() noexcept {
+      if (wakes_the_others.load(relaxed) && wakes_the_others.exchange(false, relaxed)) futex_wake(word, INT_MAX);
+    }
+    /// For one that finds its records not synced.
+    void wake_leader() noexcept {
+      word.fetch_add(1, relaxed);
+      futex_wake(word, 1);
+    }
+  };
+
+  turn& turn_of(std::size_t number) noexcept { return turns_[number % std::size(turns_)]; }
+
   bool failed() const noexcept { return failure_.error != 0; }
 
   void fail(problem what) {
@@ -803,6 +836,23 @@ class journal {
       return fail({error, path_of(segments_.back()->number), "write", true});
     written_ = appended_;
     pending_.clear();
+    if (!by_interval() && offset_of(written_) > filled_until_) write_zeros();
+  }
+
+  /// Room that is only reserved has to be marked as used when it is written, so the sync of each write into it takes half
+  /// as long again as in room that was written before. So zeros are written over the zeros that it reads as, for many
+  /// writes at a time.
+  void write_zeros() {
+    static constexpr char zeros[4096]{};
+    const std::uint64_t size = segments_.back()->size;
+    filled_until_ = offset_of(written_);
+    if (size < fill_ahead) return;
+    const std::uint64_t until = min(filled_until_ + fill_ahead, size);
+    for (std::uint64_t more = 0; filled_until_ < until; filled_until_ += more) {
+      more = min<std::uint64_t>(sizeof(zeros), until - filled_until_);
+      if (const int error = file_write(file_.get(), filled_until_, zeros, static_cast<std::size_t>(more)); error != 0)
+        return fail({error, path_of(segments_.back()->number), "write", true});
+    }
   }
 
   void commit(mutex::guard& locked, position end) {
@@ -829,43 +879,47 @@ class journal {
     }
   }
 
-  /// Writes and syncs for all that wait.
+  /// Writes and syncs for all that wait; then for those that came meanwhile, so that the disk need not wait until one of
+  /// them is awake. But a limited number of times, as the caller waits, too.
   void lead_sync(mutex::guard& locked) {
-    write_pending();
-    if (failed()) return;
-    syncing_ = true;
-    ++turn_;
-    syncing_until_ = written_;
-    unsynced_since_ = never;
-    ++syncs_;
-    const int file = file_.get();
-    locked.unlock();
-    const int error = file_sync(file);
-    locked.lock();
-    syncing_ = false;
-    if (error != 0)
-      fail({error, path_of(segments_.back()->number), "sync", true});
-    else
-      end_sync(locked);
+    turn* done = nullptr;
+    for (unsigned in_a_row = 1;; ++in_a_row) {
+      write_pending();
+      if (failed()) break;
+      syncing_ = true;
+      ++turn_;
+      syncing_until_ = written_;
+      unsynced_since_ = never;
+      ++syncs_;
+      const int file = file_.get();
+      locked.unlock();
+      if (done != nullptr) done->wake_first();
+      const int error = file_sync(file);
+      locked.lock();
+      syncing_ = false;
+      if (error != 0) return fail({error, path_of(segments_.back()->number), "sync", true});
+      turn& here = turn_of(turn_);
+      done = here.end() ? &here : nullptr;
+      set_synced(syncing_until_);
+      if (in_a_row == most_syncs_in_a_row || turn_of(turn_ + 1).waiting == 0 || synced_ == appended_) break;
+    }
+    hand_on(locked, done);
   }
 
-  void end_sync(mutex::guard& locked) {
-    set_synced(syncing_until_);
-    turn& next = turns_[(turn_ + 1) % 2];
-    turn& done = turns_[turn_ % 2];
+  /// One of those that came too late leads the next sync, while the others get up.
+  void hand_on(mutex::guard& locked, turn* done) {
+    turn& next = turn_of(turn_ + 1);
     const bool is_awaited = next.waiting > 0;
-    const bool was_awaited = std::exchange(done.waiting, 0) > 0;
     locked.unlock();
-    // One of those that came too late leads the next sync, while the others get up.
-    if (is_awaited) next.wake(1);
-    if (was_awaited) done.wake(INT_MAX);
+    if (is_awaited) next.wake_leader();
+    if (done != nullptr) done->wake_all();
     locked.lock();
   }
 
   /// Everything is on disk, or nothing will be any more.
   void wake_all() {
     for (turn& each : turns_)
-      if (std::exchange(each.waiting, 0) > 0) each.wake(INT_MAX);
+      if (each.end()) each.wake_all();
   }
 
   void set_synced(position until) noexcept {
@@ -876,12 +930,14 @@ class journal {
   /// Waits for the sync that is under way, or where that began too early, for the next one. True: that is done, and the
   /// caller does not have the mutex.
   bool await_sync(mutex::guard& locked, position end) {
-    turn& mine = turns_[(end <= syncing_until_ ? turn_ : turn_ + 1) % 2];
+    turn& mine = turn_of(end <= syncing_until_ ? turn_ : turn_ + 1);
     ++mine.waiting;
     const std::uint32_t before = mine.word.load(relaxed);  // relaxed: changed with the mutex held or after it
     locked.unlock();
     futex_wait(mine.word, before, never);
-    if (seen_.load(acquire) >= end) return true;  // Edge "synced"
+    const bool is_done = seen_.load(acquire) >= end;  // Edge "synced"
+    mine.pass_on();
+    if (is_done) return true;
     locked.lock();
     return false;
   }
@@ -912,6 +968,10 @@ class journal {
   /// A log may be so many times as large as what it holds, and so many segments more, before old messages are copied.
   static constexpr std::uint64_t most_garbage = 2;
   static constexpr std::uint64_t few_segments = 4;
+  /// So many bytes are written with zeros at a time, where that pays.
+  static constexpr std::uint64_t fill_ahead = std::uint64_t{1} << 20;
+  /// So often a thread leads a sync before another one does.
+  static constexpr unsigned most_syncs_in_a_row = 4;
   /// The least that a new segment has room for behind what it begins with.
   static constexpr std::uint64_t least_room = 1024;
 
@@ -935,25 +995,15 @@ class journal {
   position written_ = 0;
   position synced_ = 0;
   bool pending_has_mark_ = false;
-  std::uint64_t marked_ = 0;  ///< The offset of the last mark.
+  std::uint64_t marked_ = 0;        ///< The offset of the last mark.
+  std::uint64_t filled_until_ = 0;  ///< Up to this offset the file was written, be it with zeros.
   bool syncing_ = false;
   position syncing_until_ = 0;
   std::uint64_t syncs_ = 0;
   problem failure_{};
 
-  /// Where calls wait for a sync: those for which the one under way is enough, and those that need the next.
-  struct turn {
-    futex_word word{0};
-    std::size_t waiting = 0;  ///< Guarded by the mutex.
-
-    void wake(int n) noexcept {
-      word.fetch_add(1, relaxed);  // a thread that is about to sleep does not
-      futex_wake(word, n);
-    }
-  };
-
-  std::size_t turn_ = 0;  ///< The number of syncs that have begun.
-  turn turns_[2]{};
+  std::size_t turn_ = 0;      ///< The number of syncs that have begun.
+  turn turns_[4]{};           ///< More than two, so that those that are being woken are in nobody's way.
   atomic<position> seen_{0};  ///< synced_, for threads without the mutex.
 
   bool stopping_ = false;
