@@ -440,7 +440,14 @@ class durable_core final : public books<durable_core<T, Wait>, durable_message<T
 
   // ---- Opening ---------------------------------------------------------------------------------------------------
 
-  void restore(journal_message& kept, std::string_view payload) {
+  static T made_of(std::string& payload) {
+    if constexpr (std::is_same_v<T, std::string>)
+      return std::move(payload);
+    else
+      return codec<T>::decode(payload);
+  }
+
+  void restore(journal_message& kept, std::string& payload) {
     unsigned failures = kept.state.failures;
     if (kept.state.handed != 0) ++failures;
     if (kept.state.dead == 0 && failures >= max_attempts_) {
@@ -450,7 +457,7 @@ class durable_core final : public books<durable_core<T, Wait>, durable_message<T
     ledger<durable_message<T>>& entries = this->without_visits();
     entry* added = nullptr;
     const lane in = kept.state.dead != 0 ? lane::dead : lane::live;
-    const auto decode = [&] { added = &entries.add(in, kept, codec<T>::decode(payload)); };
+    const auto decode = [&] { added = &entries.add(in, kept, made_of(payload)); };
 #if defined(__cpp_exceptions)
     try {
       decode();

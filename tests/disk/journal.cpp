@@ -200,7 +200,7 @@ class caller {
       if (one.acked) return complain("a message that was acknowledged", payload);
       if (one.died && kept->state.dead == 0) return complain("a dead letter alive", payload);
       if (!one.death_begun && kept->state.dead != 0) return complain("a dead letter that had not died", payload);
-      if (kept->state.dead != 0 && kept->reason->compare("because of " + payload) != 0)
+      if (kept->state.dead != 0 && (!kept->reason || *kept->reason != "because of " + payload))
         return complain("another reason", payload);
       if (kept->state.dead == 0 &&
           ((kept->state.attempts < one.handed_on_disk && !disk_was_full) || kept->state.attempts > one.handed))

@@ -207,10 +207,10 @@ class parent {
     kew::detail::replay log({.folder = folder_.path().string(), .type = kew::codec<number>::name()});
     std::map<number, kew::detail::replayed_message*> there;
     std::vector<std::pair<std::uint64_t, number>> never_returned;
-    for (auto& [id, found] : log.messages()) {
-      const number message = kew::codec<number>::decode(found.payload);
-      if (!there.emplace(message, &found).second) return complain("a message twice", message);
-      if (found.state.order == 0) never_returned.emplace_back(id, message);
+    for (kew::detail::replayed_message* const found : log.messages()) {
+      const number message = kew::codec<number>::decode(found->payload);
+      if (!there.emplace(message, found).second) return complain("a message twice", message);
+      if (found->state.order == 0) never_returned.emplace_back(found->id, message);
     }
     std::sort(never_returned.begin(), never_returned.end());
     number last[publishers + 1] = {};
@@ -226,7 +226,7 @@ class parent {
       if (one.gone) return complain("a message that was acknowledged", message);
       if (one.dead && found->state.dead == 0) return complain("a dead letter alive", message);
       if (found->state.dead != 0 && !one.dying) return complain("a dead letter that was not rejected", message);
-      if (found->state.dead != 0 && found->reason != "for " + std::to_string(message))
+      if (found->state.dead != 0 && (!found->reason || *found->reason != "for " + std::to_string(message)))
         return complain("another reason", message);
       if (found->state.dead == 0 && found->state.attempts < one.attempts) return complain("fewer attempts", message);
       // Now it is known.

@@ -354,17 +354,9 @@ class journal {
     replay log({.folder = how_.folder, .type = how_.type, .repair = how_.repair});
     for (const recovery& finding : log.findings()) say(how_.on_recovery, finding);
 
-    std::vector<std::pair<std::uint64_t, replayed_message*>> messages;
+    const std::vector<replayed_message*> messages = log.messages();
     std::uint64_t alive = 0;
-    messages.reserve(log.messages().size());
-    for (auto& [id, message] : log.messages()) {
-      messages.emplace_back(id, &message);
-      alive += message.size;
-    }
-    const auto order = [](const std::pair<std::uint64_t, replayed_message*>& each) {
-      return each.second->state.order != 0 ? each.second->state.order : each.first;
-    };
-    std::sort(messages.begin(), messages.end(), [&](const auto& a, const auto& b) { return order(a) < order(b); });
+    for (const replayed_message* const each : messages) alive += each->size;
     std::uint64_t all = 0;
     for (const replayed_segment& each : log.segments()) {
       segments_.push_back(std::make_unique<journal_segment>());
@@ -374,13 +366,18 @@ class journal {
       all += each.end;
     }
 
-    // Either all that is alive is written again, or only what may not have been on disk.
-    const bool anew = log.damaged() || alive <= how_.segment_size / 8 || all > most_garbage * alive;
+    // Either all that is alive is written again, or only what may not have been on disk. The latter is in a file that
+    // nothing else is in, if a queue was opened and then did nothing: the new one takes its place, or such files would be
+    // as many as there were openings.
     const std::size_t before = segments_.size();
+    const bool anew = log.damaged() || alive <= how_.segment_size / 8 || all > most_garbage * alive ||
+                      before > few_files + most_garbage * all / how_.segment_size;
+    const bool replaces = !anew && log.on_disk() == header_size;
+    const std::size_t here = replaces ? before - 1 : before;
     segment_header header;
-    header.number = before == 0 ? 1 : segments_.back()->number + 1;
+    header.number = before == 0 ? 1 : segments_.back()->number + (replaces ? 0 : 1);
     header.identity = identity_ = before == 0 ? random_identity() : log.segments().back().header.identity;
-    header.previous_end = before == 0 ? 0 : log.on_disk();
+    header.previous_end = before == 0 ? 0 : replaces ? log.segments().back().header.previous_end : log.on_disk();
     header.oldest = anew || before == 0 ? header.number : segments_.front()->number;
     next_id_ = log.next_id();
 
@@ -389,38 +386,45 @@ class journal {
     next->identity = identity_of_records(header);
     std::string records;
     if (anew) {
-      for (auto& [id, message] : messages) {
+      records.reserve(static_cast<std::size_t>(alive));
+      for (replayed_message* const each : messages) {
         const std::uint64_t offset = header_size + records.size();
-        append_message(records, *next, offset, id, message->state, message->reason, message->payload);
-        message->segment = before;
-        message->offset = offset;
-        message->size = header_size + records.size() - offset;
+        append_message(records, *next, offset, each->id, each->state, text_of(each->reason), each->payload);
+        each->segment = here;
+        each->offset = offset;
+        each->size = header_size + records.size() - offset;
       }
     } else {
-      copy_tail(log, *next, records);
+      copy_tail(log, messages, *next, here, records);
     }
     open_file file;
     if (const problem wrong = make_segment(header, *next, records, file, true); wrong.error != 0)
       raise_disk_error(wrong.file, wrong.error, wrong.doing);
+    if (replaces) segments_.pop_back();
     begin_segment(std::move(next), file, header_size + records.size());
 
     found_.reserve(messages.size());
-    for (auto& [id, message] : messages) {
+    for (replayed_message* const each : messages) {
       journal_message& kept = messages_.take();
-      kept.id = id;
-      kept.state = message->state;
-      if (!message->reason.empty()) kept.reason = std::make_unique<const std::string>(std::move(message->reason));
-      kept.offset = message->offset;
-      kept.size = message->size;
-      found_.push_back({&kept, std::move(message->payload)});
-      segments_[message->segment]->add(kept);
+      kept.id = each->id;
+      kept.state = each->state;
+      kept.reason = std::move(each->reason);
+      kept.offset = each->offset;
+      kept.size = each->size;
+      found_.push_back({&kept, std::move(each->payload)});
+      segments_[each->segment]->add(kept);
     }
-    clean_up(log, anew, before);
+    clean_up(log, anew, here);
     full_ = !make_spare();
   }
 
-  /// What was read from the end of the log, and is not known to be on disk.
-  void copy_tail(replay& log, const journal_segment& next, std::string& records) const {
+  static std::string_view text_of(const std::unique_ptr<const std::string>& reason) noexcept {
+    return reason ? std::string_view(*reason) : std::string_view();
+  }
+
+  /// What was read from the end of the log, and is not known to be on disk; to be in the segment at `here`.
+  void copy_tail(replay& log, const std::vector<replayed_message*>& messages, const journal_segment& next,
+                 std::size_t here, std::string& records) const {
     const std::string_view bytes = log.last_bytes();
     const std::size_t last = log.segments().size() - 1;
     const std::uint64_t identity = identity_of_records(log.segments().back().header);
@@ -432,13 +436,14 @@ class journal {
       moved.emplace(at, offset);
       append_record(records, next, offset, record.head, record.body, {});
     }
-    for (auto& [id, message] : log.messages()) {
-      if (message.segment != last || message.offset < log.on_disk()) continue;
-      message.offset = moved.at(message.offset);
-      message.segment = last + 1;
+    for (replayed_message* const each : messages) {
+      if (each->segment != last || each->offset < log.on_disk()) continue;
+      each->offset = moved.at(each->offset);
+      each->segment = here;
     }
   }
 
+  /// The first segments up to `before` are older than the new one.
   void clean_up(replay& log, bool anew, std::size_t before) {
     for (const std::string& path : log.leftovers()) remove_or_raise(path);
     if (anew) {
@@ -450,7 +455,7 @@ class journal {
         }
       }
       segments_.erase(segments_.begin(), segments_.begin() + static_cast<std::ptrdiff_t>(before));
-    } else if (before > 0) {
+    } else if (before == log.segments().size() && before > 0) {
       // What the file had reserved and not used.
       open_file file;
       if (file.open(log.segments().back().path, file_use::change) == 0) file_shorten(file.get(), log.on_disk());
@@ -639,7 +644,7 @@ class journal {
           std::uint32_t reason = 0;
           if (take_plain(payload, state) && take_plain(payload, reason)) payload.remove_prefix(reason);
         }
-        const std::string_view reason = message->reason ? std::string_view(*message->reason) : std::string_view();
+        const std::string_view reason = text_of(message->reason);
         const std::uint64_t needed = size_with_state(reason, payload);
         if (offset_of(appended_) + mark_size + needed > (header_size + here.size) / 2) return sync_here();
         begin_batch();
@@ -968,6 +973,8 @@ class journal {
   /// A log may be so many times as large as what it holds, and so many segments more, before old messages are copied.
   static constexpr std::uint64_t most_garbage = 2;
   static constexpr std::uint64_t few_segments = 4;
+  /// So many small files, of short lives, are left as they are.
+  static constexpr std::uint64_t few_files = 64;
   /// So many bytes are written with zeros at a time, where that pays.
   static constexpr std::uint64_t fill_ahead = std::uint64_t{1} << 20;
   /// So often a thread leads a sync before another one does.
