@@ -26,6 +26,14 @@
 #include <sys/mount.h>
 #endif
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define KEW_SANITIZED
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define KEW_SANITIZED
+#endif
+#endif
+
 #include "support/catch.hpp"
 #include "support/environment.hpp"
 #include "support/temporary_folder.hpp"
@@ -288,7 +296,7 @@ TEST_CASE("what a caller was told is there whichever system call has failed", "[
 }
 
 TEST_CASE("system calls that fail break no promise", "[system_errors]") {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef KEW_SANITIZED
   std::printf("skipped: a sanitizer wants to be loaded first, and so does libfiu\n");
 #else
   static_cast<void>(run_seed());
