@@ -120,6 +120,7 @@ class victim {
   void consume(kew::durable_queue<number>& queue, int thread) {
     random_source random(seed_ + 100 + static_cast<std::uint64_t>(thread));
     for (;;) {
+      if (random.one_in(4)) acknowledge_dead_letter(queue);
       auto got = queue.receive();
       say(report::received, **got, got->attempt());
       const number message = **got;
@@ -135,6 +136,15 @@ class victim {
           if (got->ack()) say(report::acknowledged, message);
       }
     }
+  }
+
+  /// So that they do not become more and more.
+  void acknowledge_dead_letter(kew::durable_queue<number>& queue) const {
+    auto got = queue.dead_letters().try_receive();
+    if (!got) return;
+    const number message = **got;
+    say(report::acknowledging, message);
+    if (got->ack()) say(report::acknowledged, message);
   }
 
   const std::string folder_;
