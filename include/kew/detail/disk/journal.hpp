@@ -3,7 +3,8 @@
 // Write        every call appends a record to a buffer and returns its position. write() hands the buffer to the
 //              operating system, which keeps it when the process is killed; commit() also waits until it is on disk,
 //              unless the log syncs by interval. The thread that syncs covers everything that was appended before it
-//              began; others wait for it, and one of them leads the next sync. So no timer is needed for a group.
+//              began, others wait for it, and so no timer is needed for a group. It syncs for those that came too late, too,
+//              a few times; then one of them leads.
 // Files        segments of a fixed size, reserved when they are made, so that a full disk is found then, when nothing has
 //              been written yet. For what is not a new message a part of each is kept, and one more file: so on a full
 //              disk, and even when opened on one, messages can still be acknowledged, which makes room. To have enough of
@@ -13,7 +14,8 @@
 //              behind them: when the log is much larger than what it holds, they are written again at its end.
 // Opening      always begins a new segment, which says where the one before ends; what was not known to be on disk is
 //              written into it again. So bytes behind a torn end are never taken for records, and nothing depends on
-//              what the memory of the operating system shows after a failed sync.
+//              what the memory of the operating system shows after a failed sync. Where all of the last segment is
+//              written again, the new one takes its name.
 // Errors       a write or a sync that failed, and a folder that cannot be synced, are final: this and every later call
 //              throws durable_error. A segment that cannot be made (a full disk) is not: the call has done nothing.
 // Threads      any number. Records about the same message are ordered by the caller.
