@@ -3,9 +3,10 @@
 //
 //   publish/producers:N    so many threads publish messages of 100 bytes, each on disk before the next. `a_sync` is how
 //                          many of them one sync was for; the bare contender writes as many at a time
-//   interval/…             the same without a wait for the disk, one by one or 100 at a time
+//   interval/…             the same without a wait for the disk, one by one or 100 at a time, into a queue of 100,000 at
+//                          most: what grows without end measures how fast the system finds memory for it
 //   through                published 100 at a time, received and acknowledged, by interval
-//   open                   a folder of 256 MB, beside reading its files
+//   open                   a folder of 1 GB, beside reading its files: into memory that is used again, or to be kept
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
@@ -87,6 +88,10 @@ class bare {
     const off_t end = end_.fetch_add(static_cast<off_t>(bytes_.size())) % (room - static_cast<off_t>(bytes_.size()));
     require(pwrite(file_, bytes_.data(), bytes_.size(), end) == static_cast<ssize_t>(bytes_.size()), "pwrite");
     if (sync_) require(fdatasync(file_) == 0, "fdatasync");
+  }
+  void publish_n(const std::vector<message>& some) {
+    bytes_.resize(some.size() * on_disk);
+    publish(some[0]);
   }
   std::size_t group() const { return bytes_.size() / on_disk; }
 
@@ -261,9 +266,9 @@ auto make(bool sync, [[maybe_unused]] int producers) {
 double seconds(clock::duration time) { return std::chrono::duration<double>(time).count(); }
 
 template <class Contender>
-void measure_publish(benchmark::State& state, int producers, bool sync) {
+void measure_publish(benchmark::State& state, int producers) {
   for ([[maybe_unused]] auto _ : state) {
-    const auto to = make<Contender>(sync, producers);
+    const auto to = make<Contender>(true, producers);
     const bool alone = std::is_same_v<Contender, bare>;
     std::uint64_t syncs = 0;
     if constexpr (std::is_same_v<Contender, durable>) syncs = to->queue().sizes().syncs;
@@ -290,7 +295,7 @@ void measure_publish(benchmark::State& state, int producers, bool sync) {
     if constexpr (std::is_same_v<Contender, bare>) messages *= to->group();
     if constexpr (std::is_same_v<Contender, durable>) {
       syncs = to->queue().sizes().syncs - syncs;
-      if (sync && syncs > 0) {
+      if (syncs > 0) {
         last_group[producers] = (messages + syncs / 2) / syncs;
         state.counters["a_sync"] = static_cast<double>(messages) / static_cast<double>(syncs);
       }
@@ -303,22 +308,28 @@ void measure_publish(benchmark::State& state, int producers, bool sync) {
 }
 
 constexpr std::size_t batch_size = 100;
+constexpr std::size_t lap = 100'000;
 
 template <class Contender>
-void measure_batches(benchmark::State& state) {
+void measure_interval(benchmark::State& state, std::size_t at_a_time) {
   for ([[maybe_unused]] auto _ : state) {
-    const auto to = make<Contender>(false, 0);
-    std::int64_t count = 0;
-    std::vector<message> batch(batch_size);
-    const auto begin = clock::now();
-    while (clock::now() - begin < session.round * 5) {
-      if constexpr (std::is_same_v<Contender, bare>)
-        to->publish(batch[0]), ++count;
-      else
-        to->publish_n(batch), count += batch_size;
+    std::size_t count = 0;
+    clock::duration took{};
+    std::vector<message> batch(at_a_time);
+    while (took < session.round * 5) {
+      const auto to = make<Contender>(false, 0);
+      const auto begin = clock::now();
+      for (std::size_t i = 0; i < lap; i += at_a_time) {
+        if (at_a_time == 1)
+          to->publish(batch[0]);
+        else
+          to->publish_n(batch);
+      }
+      took += clock::now() - begin;
+      count += lap;
     }
-    state.SetIterationTime(seconds(clock::now() - begin));
-    state.SetItemsProcessed(count);
+    state.SetIterationTime(seconds(took));
+    state.SetItemsProcessed(static_cast<std::int64_t>(count));
   }
 }
 
@@ -337,7 +348,7 @@ void measure_through(benchmark::State& state) {
   }
 }
 
-/// A folder with 256 MB of messages of 1000 bytes.
+/// A folder with 1 GB of messages of 1000 bytes.
 const std::string& full_folder() {
   static const folder place;
   static const std::string path = [] {
@@ -346,7 +357,7 @@ const std::string& full_folder() {
     how.sync = kew::sync::interval(std::chrono::seconds(1));
     kew::durable_queue<std::string> queue(place.at("queue"), how);
     std::vector<std::string> batch;
-    for (int i = 0; i < 256; ++i) {
+    for (int i = 0; i < 1000; ++i) {
       batch.assign(1000, std::string(1000, 'x'));
       require(queue.publish_n(batch) == batch.size(), "publish_n");
     }
@@ -355,25 +366,33 @@ const std::string& full_folder() {
   return path;
 }
 
-void measure_open(benchmark::State& state, bool read_only) {
+enum class opening { reading, keeping, opening };
+
+void measure_open(benchmark::State& state, opening how_far) {
   for ([[maybe_unused]] auto _ : state) {
     const std::string& path = full_folder();
     std::int64_t bytes = 0;
     const auto begin = clock::now();
-    if (read_only) {
-      std::vector<char> into(1 << 20);
-      for (const auto& each : std::filesystem::directory_iterator(path)) {
-        const int file = open(each.path().c_str(), O_RDONLY);
-        for (ssize_t got = 0; (got = read(file, into.data(), into.size())) > 0;) bytes += got;
-        close(file);
-      }
-    } else {
+    if (how_far == opening::opening) {
       kew::durable_options how;
       how.capacity = SIZE_MAX;
       kew::durable_queue<std::string> queue(path, how);
       bytes = static_cast<std::int64_t>(queue.sizes().bytes);
+      state.SetIterationTime(seconds(clock::now() - begin));
+    } else {
+      constexpr std::size_t piece = 1 << 20;
+      std::vector<std::unique_ptr<char[]>> into;
+      for (const auto& each : std::filesystem::directory_iterator(path)) {
+        const int file = open(each.path().c_str(), O_RDONLY);
+        for (ssize_t got = 1; got > 0; bytes += got) {
+          if (into.empty() || how_far == opening::keeping)
+            into.push_back(std::make_unique_for_overwrite<char[]>(piece));
+          got = read(file, into.back().get(), piece);
+        }
+        close(file);
+      }
+      state.SetIterationTime(seconds(clock::now() - begin));
     }
-    state.SetIterationTime(seconds(clock::now() - begin));
     state.SetBytesProcessed(bytes);
   }
 }
@@ -393,16 +412,18 @@ void add_rows() {
   };
   for (const int producers : {1, 8, 64})
     (add("publish/producers:" + std::to_string(producers), Contenders::name,
-         [producers](benchmark::State& state) { measure_publish<Contenders>(state, producers, true); }),
+         [producers](benchmark::State& state) { measure_publish<Contenders>(state, producers); }),
      ...);
   (add("interval/one by one", Contenders::name,
-       [](benchmark::State& state) { measure_publish<Contenders>(state, 1, false); }),
+       [](benchmark::State& state) { measure_interval<Contenders>(state, 1); }),
    ...);
-  (add("interval/100 at a time", Contenders::name, [](benchmark::State& state) { measure_batches<Contenders>(state); }),
+  (add("interval/100 at a time", Contenders::name,
+       [](benchmark::State& state) { measure_interval<Contenders>(state, batch_size); }),
    ...);
   add("through", durable::name, measure_through);
-  add("open", "limit: read", [](benchmark::State& state) { measure_open(state, true); });
-  add("open", durable::name, [](benchmark::State& state) { measure_open(state, false); });
+  add("open", "limit: read", [](benchmark::State& state) { measure_open(state, opening::reading); });
+  add("open", "limit: read and keep", [](benchmark::State& state) { measure_open(state, opening::keeping); });
+  add("open", durable::name, [](benchmark::State& state) { measure_open(state, opening::opening); });
 }
 
 const bool added = [] {

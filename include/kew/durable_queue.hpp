@@ -13,6 +13,8 @@
 //              that is kept for them, and what they settle makes room; meanwhile hand-overs are not counted on disk. After a write or a sync that failed every call
 //              throws: what was on the disk before that is there, and goes on where the folder is opened again, once the
 //              cause is gone. What the codec throws leaves publish. A delivery that is destroyed never throws.
+// Memory       every message, and less than 200 bytes with each, in blocks that grow with the most messages that there were
+//              at a time and are used again. Opening needs as much once more, for a while.
 // Units        bytes and std::chrono durations.
 //
 // What is kept. publish answers success when the message is on disk, and ack(), reject() and requeue() true when the
@@ -30,8 +32,9 @@
 // counted as dead in dead_letters().counts(), and kept in the folder for a codec that knows it.
 //
 // Folder       files of segment_size, reserved when they are made, one more of them for a full disk, and a lock. They take
-//              three times what is not acknowledged at most, and five segments more. Anything else in the folder is left
-//              alone. To back it up, copy it while no queue has it open.
+//              three times what is not acknowledged at most, and five segments more. With sync::each they are filled with
+//              zeros shortly before they are written, so twice as much is written, and each sync has less to do.
+//              Anything else in the folder is left alone. To back it up, copy it while no queue has it open.
 // fork         a child that goes on without exec shares the lock with its parent, and must not use the queue.
 //
 // Source       detail/disk/journal.hpp and detail/disk/record.hpp say what is written; the ways of losing data that they

@@ -90,6 +90,20 @@ TEST_CASE("on a full disk publish throws, verdicts go on, and what they settle m
   }
 }
 
+TEST_CASE("where the room for verdicts cannot be kept, publish throws the error of that", "[failing_disk]") {
+  fresh_disk place;
+  place.fault = [](const std::string& call, const std::string& path) {
+    return call == "open" && path == "/q/spare.tmp" ? EMFILE : 0;
+  };
+  queue_type queue("/q", small());
+  int error = 0;
+  while (error == 0) error = error_of([&] { static_cast<void>(queue.try_publish(std::string(200, 'x'))); }).first;
+  CHECK(error == EMFILE);
+  CHECK(queue.receive()->ack());
+  place.fault = nullptr;
+  CHECK(queue.publish(std::string(200, 'y')));
+}
+
 TEST_CASE("a sync or a write that failed is final, and what was on disk goes on when the folder is opened again",
           "[failing_disk]") {
   for (const std::string failing : {"sync", "write"}) {

@@ -3,7 +3,8 @@
 // Write        every call appends a record to a buffer and returns its position. write() hands the buffer to the
 //              operating system, which keeps it when the process is killed; commit() also waits until it is on disk,
 //              unless the log syncs by interval. The thread that syncs covers everything that was appended before it
-//              began; others wait for it, and one of them leads the next sync. So no timer is needed for a group.
+//              began, others wait for it, and so no timer is needed for a group. It syncs for those that came too late, too,
+//              a few times; then one of them leads.
 // Files        segments of a fixed size, reserved when they are made, so that a full disk is found then, when nothing has
 //              been written yet. For what is not a new message a part of each is kept, and one more file: so on a full
 //              disk, and even when opened on one, messages can still be acknowledged, which makes room. To have enough of
@@ -13,7 +14,8 @@
 //              behind them: when the log is much larger than what it holds, they are written again at its end.
 // Opening      always begins a new segment, which says where the one before ends; what was not known to be on disk is
 //              written into it again. So bytes behind a torn end are never taken for records, and nothing depends on
-//              what the memory of the operating system shows after a failed sync.
+//              what the memory of the operating system shows after a failed sync. Where all of the last segment is
+//              written again, the new one takes its name.
 // Errors       a write or a sync that failed, and a folder that cannot be synced, are final: this and every later call
 //              throws durable_error. A segment that cannot be made (a full disk) is not: the call has done nothing.
 // Threads      any number. Records about the same message are ordered by the caller.
@@ -415,7 +417,7 @@ class journal {
       segments_[each->segment]->add(kept);
     }
     clean_up(log, anew, here);
-    full_ = !make_spare();
+    full_ = make_spare() != 0;
   }
 
   static std::string_view text_of(const std::unique_ptr<const std::string>& reason) noexcept {
@@ -514,14 +516,15 @@ class journal {
 
   std::string spare_path() const { return replay::path_in(how_.folder, "spare.tmp"); }
 
-  /// Keeps a file for a full disk. False where that is full already.
-  bool make_spare() {
-    if (has_spare_) return true;
+  /// Keeps a file for a full disk. 0, or an error where that is full already.
+  int make_spare() {
+    if (has_spare_) return 0;
     open_file file;
-    if (file.open(spare_path(), file_use::create) != 0) return false;
-    has_spare_ = file_reserve(file.get(), how_.segment_size) == 0;
+    if (const int error = file.open(spare_path(), file_use::create); error != 0) return error;
+    const int error = file_reserve(file.get(), how_.segment_size);
+    has_spare_ = error == 0;
     if (!has_spare_) file_remove(spare_path());
-    return has_spare_;
+    return error;
   }
 
   /// Opens the file that was kept, in the place of the one that is open. Nothing was ever written into it.
@@ -588,7 +591,9 @@ class journal {
     next->size = max(how_.segment_size, least + kept_room(2 * least));
     open_file file;
     full_ = true;
-    if (is_message && !make_spare()) raise_disk_error(path_of(header.number), ENOSPC, "reserve room on disk for");
+    if (is_message)
+      if (const int error = make_spare(); error != 0)
+        raise_disk_error(path_of(header.number), error, "reserve room on disk for");
     if (problem wrong = make_segment(header, *next, {}, file, !is_message); wrong.error != 0) {
       if (wrong.final) {
         fail(std::move(wrong));
@@ -600,7 +605,7 @@ class journal {
     begin_segment(std::move(next), file, header_size);
     copy_forward();
     remove_settled();
-    full_ = !make_spare();
+    full_ = make_spare() != 0;
   }
 
   std::uint64_t alive() const noexcept {
@@ -676,7 +681,7 @@ class journal {
   void remove_settled() {
     while (!failed() && segments_.size() > 1 && segments_.front()->first == nullptr) {
       if (problem wrong = remove_oldest(); wrong.error != 0) fail(std::move(wrong));
-      if (full_) full_ = !make_spare();
+      if (full_) full_ = make_spare() != 0;
     }
   }
 
