@@ -334,7 +334,8 @@ class basic_spsc_ring {
     // Stores wait in line for their cache lines. Those of a stream would wait for one after the other; so the lines are
     // asked for in time, but not before the consumer has done with them.
     if (known > lookahead / sizeof(Slot)) [[likely]] {
-      for (std::size_t line = 0; line < sizeof(Slot); line += cache_line)
+      constexpr std::size_t width = std::is_same_v<Slot, numbered> ? sizeof(Slot) : 1;
+      for (std::size_t line = 0; line < width; line += cache_line)
         prefetch_for_writing(reinterpret_cast<std::uintptr_t>(slot) + lookahead + line);
       return true;
     }
