@@ -9,17 +9,18 @@
 // Progress   every operation is wait-free: no loop but over the elements of a batch, no pause, no allocation, no call
 //            of the kernel.
 // Ordering   linearizable; FIFO. `full` and `empty` each held at an instant of their own call; `busy` never comes.
-// Memory     320 bytes and, for each element, 20 (int), 24 (void*), 32 (std::string), 64 (64 bytes).
+// Memory     320 bytes and, for each element, 20 (int), 24 (void*), 96 (std::string), 192 (64 bytes).
 // Source     L. Lamport, "Specifying Concurrent Program Modules", 1983, with the other side's position cached
 //            (P. Lee et al., "A Lock-Free, Cache-Efficient Shared Ring Buffer", ANCS 2010); published by the slot as in
 //            FastForward (J. Giacomoni et al., PPoPP 2008).
-// Layout     Elements of 4 to 24 bytes whose move cannot throw lie in numbered slots of 16 or 32 bytes: the line that
-//            brings an element also says that it is there. All others, and all from the first try_claim on that finds
-//            room, lie side by side in an array, and a count says how many there are: long spans to write and to read
-//            in place, for a longer way of a single element. A ring with numbered slots has the array as well: 24 bytes
-//            an element of 8.
-// Why fast   the other side's position is asked for only when the last answer is used up, and a consumer that is ahead
-//            of its producer looks at nothing but the next slot.
+// Layout     Elements of 4 to 184 bytes whose move cannot throw lie in numbered slots, of 16 or 32 bytes for elements of
+//            up to 16, of whole lines for larger ones: the lines that bring an element also say that it is there. All
+//            others, and all from the first try_claim on that finds room, lie side by side in an array, and a count says
+//            how many there are: long spans to write and to read in place, for a longer way of a single element. A ring
+//            with numbered slots has the array as well: 24 bytes an element of 8, 192 of one of 64. To read elements of
+//            single pushes in place without a move, use try_consume.
+// Why fast   the other side's position is asked for only when the last answer is used up, and a consumer that waits for
+//            its producer looks at nothing but the next slot.
 #pragma once
 
 #include <cstddef>
@@ -334,7 +335,9 @@ class basic_spsc_ring {
     // Stores wait in line for their cache lines. Those of a stream would wait for one after the other; so the lines are
     // asked for in time, but not before the consumer has done with them.
     if (known > lookahead / sizeof(Slot)) [[likely]] {
-      prefetch_for_writing(reinterpret_cast<std::uintptr_t>(slot) + lookahead);
+      constexpr std::size_t width = std::is_same_v<Slot, numbered> ? sizeof(Slot) : 1;
+      for (std::size_t line = 0; line < width; line += cache_line)
+        prefetch_for_writing(reinterpret_cast<std::uintptr_t>(slot) + lookahead + line);
       return true;
     }
     return known > 0 || refresh_push_limit() != position;
@@ -377,8 +380,9 @@ class basic_spsc_ring {
       if (number != next) return catch_up(position, number);
       // Nor does a load wait for its line where it was asked for in time; but not a consumer's that has just caught up
       // with the producer, whose lines these still are.
-      if (static_cast<Index>(position - empty_at_) > tuning::lookahead_by_slot / sizeof(slot)) [[likely]]
-        prefetch_for_reading(reinterpret_cast<std::uintptr_t>(&slot) + tuning::lookahead_by_slot);
+      if constexpr (shares_a_line<T>)
+        if (static_cast<Index>(position - empty_at_) > tuning::lookahead_by_slot / sizeof(slot)) [[likely]]
+          prefetch_for_reading(reinterpret_cast<std::uintptr_t>(&slot) + tuning::lookahead_by_slot);
       return std::addressof(slot.value);
     } else {
       return find_in_array(position);

@@ -3,6 +3,7 @@
 #include <kew/spsc_ring.hpp>
 
 #include <algorithm>
+#include <array>
 #include <numeric>
 #include <span>
 
@@ -42,6 +43,31 @@ std::vector<int> contents(const auto& peek) {
   all.insert(all.end(), peek.second().begin(), peek.second().end());
   return all;
 }
+
+/// All bytes the same, so that one from another record shows.
+template <std::size_t Bytes>
+struct record {
+  std::array<unsigned char, Bytes> bytes;
+
+  explicit record(std::size_t number) noexcept { bytes.fill(content(number)); }
+  bool is(std::size_t number) const {
+    return std::ranges::all_of(bytes, [=](unsigned char each) { return each == content(number); });
+  }
+  static unsigned char content(std::size_t number) { return static_cast<unsigned char>(number % 251); }
+};
+
+// Sizes on both sides of each border between two layouts.
+using records = std::tuple<record<3>, record<4>, record<16>, record<17>, record<56>, record<57>, record<120>,
+                           record<121>, record<184>, record<185>>;
+
+template <std::size_t Bytes>
+constexpr std::size_t slot_of = sizeof(kew::detail::numbered_slot<record<Bytes>, std::uint64_t>);
+static_assert(kew::detail::publication_of<record<3>> == publication::by_count);
+static_assert(kew::detail::publication_of<record<4>> == publication::by_slot && slot_of<4> == 16);
+static_assert(slot_of<16> == 32);
+static_assert(kew::detail::cache_line != 64 || (slot_of<17> == 64 && slot_of<56> == 64 && slot_of<57> == 128));
+static_assert(kew::detail::publication_of<record<184>> == publication::by_slot);
+static_assert(kew::detail::publication_of<record<185>> == publication::by_count);
 
 std::vector<int> counting(int first, std::size_t n) {
   std::vector<int> numbers(n);
@@ -256,6 +282,50 @@ TEST_CASE("spsc_ring hands elements over whole", "[spsc_ring][stress]") {
   for (const std::size_t capacity : sizes{1, 2, 7}) {
     kew::spsc_ring<std::string> ring(capacity);
     stress_strings(ring, 1, 1, scaled(10'000));
+  }
+}
+
+TEMPLATE_LIST_TEST_CASE("spsc_ring hands records of every size over whole, also to a consumer that peeks",
+                        "[spsc_ring][stress]", records) {
+  const watchdog guard("records");
+  for (const std::size_t capacity : sizes{1, 3, 16, 100}) {
+    INFO("capacity " << capacity << ", KEW_SEED=" << run_seed());
+    kew::spsc_ring<TestType> ring(capacity);
+    const std::size_t total = scaled(capacity < 3 ? 1'000 : 10'000);
+    std::thread producer([&] {
+      random_source random(run_seed());
+      for (std::size_t next = 0; next < total;) {
+        std::size_t done = 0;
+        if (random.below(2) == 0) {
+          done = ring.try_emplace(next) ? 1 : 0;
+        } else {
+          const TestType batch[] = {TestType(next), TestType(next + 1), TestType(next + 2)};
+          done = ring.try_push_n(batch, std::min<std::size_t>(3, total - next));
+        }
+        next += done;
+        if (done == 0) std::this_thread::yield();
+      }
+    });
+    random_source random(run_seed() + 1);
+    std::size_t wrong = 0;
+    for (std::size_t next = 0; next < total;) {
+      const std::size_t before = next;
+      const auto see = [&](const TestType& element) { wrong += element.is(next++) ? 0 : 1; };
+      if (random.below(4) != 0) {
+        static_cast<void>(ring.try_consume(see));
+      } else {
+        auto peek = ring.try_peek(1 + random.below(9));
+        std::ranges::for_each(peek.first(), see);
+        std::ranges::for_each(peek.second(), see);
+        const std::size_t taken = random.below(peek.size() + 1);
+        next = before + taken;
+        peek.release(taken);
+      }
+      if (next == before) std::this_thread::yield();
+    }
+    producer.join();
+    CHECK(wrong == 0);
+    CHECK(ring.size_approx() == 0);
   }
 }
 

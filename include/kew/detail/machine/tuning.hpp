@@ -63,18 +63,26 @@ inline constexpr std::size_t most_slots_in_a_line = 2;
 inline constexpr std::size_t most_slots_in_a_line = 64;
 #endif
 
-/// The sizes of element, in bytes, that spsc_ring publishes by a number in the slot (detail/ring/numbered_slots.hpp),
-/// which takes 16 bytes a slot for the smallest and 32 for the largest. Against a count of its own line, 8-byte
-/// elements: round trip 270–283 ns instead of 384–411, median latency at 10 million messages a second 80 ns instead of
-/// 215; in a stream 415 M/s instead of 500–600 at capacity 1024, 690 instead of 470–760 at 65536. With 64-byte elements
-/// the round trip gains a tenth (343 instead of 385 ns), and a stream through 1024 slots loses half (88 M/s instead of
-/// 170).
+/// The sizes of element, in bytes, that spsc_ring publishes by a number in the slot (detail/ring/numbered_slots.hpp).
+/// Against a count on a line of its own, 8-byte elements: round trip 270–283 ns instead of 384–411, median latency at 10
+/// million messages a second 80 ns instead of 215; in a stream 415 M/s instead of 500–600 at capacity 1024, 690 instead
+/// of 470–760 at 65536. In M/s at capacity 1024 and 16384, and ns there and back, with the slots below: 64 bytes 91, 139,
+/// 360 instead of 31, 35, 410; 128 bytes 97, 98, 418 instead of 27, 108, 423; 184 bytes 86, 95, 472 instead of 24, 86,
+/// 506; but 256 bytes 64, 70, 553 instead of 64, 22, 424.
 inline constexpr std::size_t smallest_by_slot = 4;
-inline constexpr std::size_t largest_by_slot = 24;
+inline constexpr std::size_t largest_by_slot = 184;
+
+/// Up to this size several numbered slots share a line; larger elements have lines to themselves, because a consumer
+/// close behind takes a shared line away while the producer fills it. 24-byte elements at capacity 1024: 135 M/s instead
+/// of 26.
+inline constexpr std::size_t largest_sharing_a_line = 16;
 
 /// How far ahead, in bytes, spsc_ring asks for the lines of its slots. Numbered slots: half as far nearly halved a
-/// stream, twice as far cut it to a third at capacity 1024. Plain ones: 512 was as fast, but in some runs a tenth of
-/// that, because a consumer close behind takes the lines away again.
+/// stream, twice as far cut it to a third at capacity 1024; of slots with lines to themselves all lines must be asked
+/// for (64-byte elements at capacity 1024: 85 to 94 M/s instead of 15), and by the producer alone: a consumer that asks
+/// too takes the lines of one that is close before it (56 bytes: 15 M/s instead of 131). Plain ones: 512 was as fast, but
+/// in some runs a tenth of that, because a consumer close behind takes the lines away again; and all lines of an element
+/// of 256 or 512 bytes instead of its first made no difference.
 inline constexpr std::size_t lookahead_by_slot = 512;
 inline constexpr std::size_t lookahead_by_count = 256;
 

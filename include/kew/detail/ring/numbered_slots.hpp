@@ -10,6 +10,7 @@
 #include <type_traits>
 
 #include <kew/config.hpp>
+#include <kew/detail/machine/cache_line.hpp>
 #include <kew/detail/machine/min_max.hpp>
 #include <kew/detail/machine/sync.hpp>
 #include <kew/detail/machine/tuning.hpp>
@@ -19,12 +20,13 @@ namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
 
 /// How the consumer of a ring with one producer learns of an element.
 enum class publication {
-  by_slot,  ///< from the number beside it: one line crosses from core to core, the element's own
-  by_count  ///< from the count of all that were pushed: two lines cross, and the slots hold elements and nothing else
+  by_slot,  ///< from the number beside it: no line crosses from core to core but the element's own
+  by_count  ///< from the count of all that were pushed: a line more crosses, and the slots hold elements and nothing else
 };
 
-/// By slot where that is cheap: an element that shares a line with its number, and is not much smaller than that; and
-/// that can be moved into the array where try_peek shows it, without a throw that no caller could be told of.
+/// By slot where that is cheap: an element that is not much smaller than its number, nor so large that a line more does
+/// not matter; and that can be moved into the array where try_peek shows it, without a throw that no caller could be told
+/// of.
 template <class T>
 inline constexpr publication publication_of =
     std::is_nothrow_move_constructible_v<T> && sizeof(T) >= tuning::smallest_by_slot &&
@@ -32,9 +34,13 @@ inline constexpr publication publication_of =
         ? publication::by_slot
         : publication::by_count;
 
-/// No slot straddles a line.
+/// Whether several slots of such elements lie in a line. No slot straddles one that it could lie in.
+template <class T>
+inline constexpr bool shares_a_line = sizeof(T) <= tuning::largest_sharing_a_line;
+
 template <class T, class Index>
-struct alignas(max(alignof(T), std::bit_ceil(sizeof(T) + sizeof(Index)))) numbered_slot {
+struct alignas(max(alignof(T),
+                   shares_a_line<T> ? std::bit_ceil(sizeof(T) + sizeof(Index)) : cache_line)) numbered_slot {
   explicit numbered_slot(Index before) noexcept : number(before) {}
   ~numbered_slot() {}
 
