@@ -44,6 +44,7 @@
 #include <kew/detail/message/any_limit.hpp>
 #include <kew/detail/message/books.hpp>
 #include <kew/detail/message/delivery_owner.hpp>
+#include <kew/detail/message/inbox.hpp>
 #include <kew/detail/message/lane_queue.hpp>
 #include <kew/detail/message/ledger.hpp>
 #include <kew/detail/message/outliving_core.hpp>
@@ -83,12 +84,18 @@ std::unique_ptr<const std::string> why_dead(const ledger_entry<Payload, Meter>& 
   return std::make_unique<const std::string>(failed_times(entry.failures()));
 }
 
+/// Where each message is timed, the clock is looked at with the mutex held; and one whose move may throw has to be where
+/// it stays at once.
+template <class T, class Meter>
+using work_inbox = std::conditional_t<std::is_same_v<Meter, no_meter> && std::is_nothrow_move_constructible_v<T>,
+                                      inbox<T, ledger<T, Meter>>, no_inbox>;
+
 /// What a work_queue and its deliveries share: lives until the last of them is gone.
 template <class T, class Wait, class Meter>
-class work_core final : public books<work_core<T, Wait, Meter>, T, Wait, Meter>,
+class work_core final : public books<work_core<T, Wait, Meter>, T, Wait, Meter, work_inbox<T, Meter>>,
                         public outliving_core<work_core<T, Wait, Meter>>,
                         public delivery_owner<T> {
-  using base = books<work_core, T, Wait, Meter>;
+  using base = books<work_core, T, Wait, Meter, work_inbox<T, Meter>>;
   using outliving = outliving_core<work_core>;
   using typename base::visit;
 
@@ -109,13 +116,24 @@ class work_core final : public books<work_core<T, Wait, Meter>, T, Wait, Meter>,
 
   using base::base;
 
-  /// Where each message is timed, the clock is looked at with the mutex held.
-  static constexpr bool uses_inbox = std::is_same_v<Meter, no_meter>;
-
   status publish(lane in, T& message, const any_limit& limit) {
-    if constexpr (uses_inbox)
-      if (in == lane::live && this->publish_quickly(std::move(message))) return status::success;
+    if constexpr (base::has_inbox)
+      if (in == lane::live) return base::publish(message, limit);
     return base::publish(in, limit, [&](ledger<T, Meter>& entries) { entries.add(in, std::move(message)); });
+  }
+
+  std::size_t publish_n(lane in, std::span<T> messages) {
+    std::size_t done = 0;
+    while (done < messages.size()) {
+      if constexpr (base::has_inbox)
+        if (in == lane::live) {
+          done += this->publish_known(messages.subspan(done));
+          if (done == messages.size()) break;
+        }
+      if (!publish(in, messages[done], {})) break;
+      ++done;
+    }
+    return done;
   }
 
   result<delivery<T>> receive(lane from, const any_limit& limit) {
@@ -128,10 +146,16 @@ class work_core final : public books<work_core<T, Wait, Meter>, T, Wait, Meter>,
   }
 
   bool settle(const delivery_ticket& ticket, const verdict& given, T& message) override {
+    std::optional<T> done;  // destroyed without the mutex
+    if constexpr (base::has_inbox)
+      if (given.kind == verdict_kind::ack)
+        if (entry* const claimed = this->claim(ticket); claimed != nullptr) [[likely]] {
+          move_out(*claimed, done);
+          return acknowledge(*claimed);
+        }
     std::unique_ptr<const std::string> reason;
     if (given.kind == verdict_kind::reject) reason = std::make_unique<const std::string>(given.reason);
     const typename outliving::ended_delivery ended(*this);
-    std::optional<T> done;  // destroyed without the mutex
     visit here(*this);
     if (this->is_gone_) return false;
     const time_point now = here.catch_up();
@@ -142,8 +166,7 @@ class work_core final : public books<work_core<T, Wait, Meter>, T, Wait, Meter>,
     }
     switch (given.kind) {
       case verdict_kind::ack:
-        if constexpr (copies && std::is_nothrow_move_constructible_v<T> && !std::is_trivially_destructible_v<T>)
-          done.emplace(std::move(held->payload()));
+        move_out(*held, done);
         here.ledger().acknowledge(*held);
         break;
       case verdict_kind::requeue:
@@ -205,14 +228,9 @@ class work_core final : public books<work_core<T, Wait, Meter>, T, Wait, Meter>,
 
   /// The queue is gone: so is this, when the last delivery is.
   void abandon() noexcept {
-    std::uint64_t handed_over = 0;
-    {
-      visit here(*this);
-      this->is_gone_ = true;
-      handed_over = here.ledger().hand_overs();
-    }
-    this->without_visits().clear();
-    this->end_with_deliveries(handed_over);
+    const std::uint64_t deliveries = this->end();
+    this->clear();
+    this->end_with_deliveries(deliveries);
   }
 
  private:
@@ -231,6 +249,23 @@ class work_core final : public books<work_core<T, Wait, Meter>, T, Wait, Meter>,
       return std::as_const(from.payload());
     else
       return std::move(from.payload());
+  }
+  /// An acknowledgement whose entry was claimed without the mutex.
+  bool acknowledge(entry& claimed) noexcept {
+    if (this->hand_in(claimed)) [[likely]]
+      return true;
+    const typename outliving::ended_delivery ended(*this);
+    visit here(*this);
+    if (this->is_gone_) return false;
+    here.ledger().acknowledge(claimed);
+    return true;
+  }
+  /// The message of an entry that is acknowledged, where that may be destroyed later.
+  static void move_out(entry& done, std::optional<T>& to) noexcept {
+    if constexpr (std::is_nothrow_move_constructible_v<T> && !std::is_trivially_destructible_v<T>) {
+      if constexpr (copies) to.emplace(std::move(done.payload()));
+      done.discard();
+    }
   }
   static void take_back(entry& held, T& message) noexcept {
     if constexpr (!copies) held.restock(std::move(message));

@@ -8,6 +8,7 @@
 #include <optional>
 #include <stop_token>
 #include <utility>
+#include <vector>
 
 namespace scenarios {
 namespace {
@@ -440,6 +441,76 @@ void receive_until_stopped() {
       });
   expect(acked + finish(queue) == 1, "one message, not lost");
 }
+/// An acknowledgement without the mutex, whose publisher sleeps, or is about to.
+void an_acknowledgement_makes_room() {
+  queue_type queue(untimed(1));
+  static_cast<void>(queue.publish(probe(1)));
+  auto held = queue.receive();
+  together([&] { expect(static_cast<bool>(queue.publish(probe(2))), "it is open"); },
+           [&] { expect(held->ack(), "it is in time"); });
+  expect(finish(queue) == 1, "the second one is there");
+}
+void two_acknowledge_and_one_looks() {
+  queue_type queue(untimed(3));
+  for (int message = 1; message <= 3; ++message) static_cast<void>(queue.publish(probe(message)));
+  auto first = queue.receive();
+  auto second = queue.receive();
+  kew::detail::atomic<int> acked{0};
+  const auto ack = [&](auto& held) {
+    expect(held->ack(), "it is in time");
+    acked.fetch_add(1, kew::detail::release);
+  };
+  together([&] { ack(first); }, [&] { ack(second); },
+           [&] {
+             const auto before = static_cast<std::uint64_t>(acked.load(kew::detail::acquire));
+             const kew::queue_counts counts = queue.counts();
+             expect(counts.acked >= before, "what has been acknowledged is counted");
+             expect(counts.published == counts.ready + counts.outstanding + counts.acked, "the figures add up");
+             expect(before == 0 || queue.try_publish(probe(4)), "and its room is there");
+           });
+  static_cast<void>(finish(queue));
+  expect(queue.counts().acked == queue.counts().published, "each was acknowledged once");
+}
+/// The consumer sleeps on a closed queue whose last message another one holds.
+void the_last_acknowledgement_ends_a_wait() {
+  queue_type queue(untimed(1));
+  static_cast<void>(queue.publish(probe(1)));
+  auto held = queue.receive();
+  together([&] { expect(held->ack(), "it is in time"); }, [&] { queue.close(); },
+           [&] { expect(queue.receive().status() == status::closed, "there is no other message"); });
+  expect(queue.counts().acked == 1, "acknowledged once");
+}
+/// More messages than slots, and entries that are used again.
+void slots_are_used_again() {
+  queue_type queue(untimed(3));
+  int next = 1;
+  together(
+      [&] {
+        for (int message = 1; message <= 5; ++message) expect(static_cast<bool>(queue.publish(probe(message))), "open");
+        queue.close();
+      },
+      [&] {
+        for (auto got = queue.receive(); got; got = queue.receive()) {
+          expect(**got == next++, "in the order of their arrival");
+          expect(got->ack(), "it is in time");
+        }
+      });
+  expect(next == 6, "each came once");
+}
+void a_batch_against_a_receive() {
+  queue_type queue(untimed(4));
+  static_cast<void>(queue.publish(probe(1)));
+  std::vector<probe> batch;
+  for (int message = 2; message <= 4; ++message) batch.emplace_back(message);
+  together([&] { expect(queue.publish_n(batch) == 3, "there is room"); },
+           [&] {
+             for (int message = 1; message <= 3; ++message) {
+               auto got = queue.receive();
+               expect(**got == message && got->ack(), "in the order of their publishing");
+             }
+           });
+  expect(finish(queue) == 1, "each was acknowledged once");
+}
 void a_delivery_outlives_its_queue() {
   auto queue = std::make_unique<queue_type>(untimed(2));
   static_cast<void>(queue->publish(probe(1)));
@@ -482,6 +553,11 @@ std::vector<scenario> of_work_queue() {
       {"work_queue: the timekeeper leaves", the_timekeeper_leaves, 2, queue},
       {"work_queue: a timer is set while others sleep", a_timer_is_set_while_others_sleep, 2, queue},
       {"work_queue: receive until stopped", receive_until_stopped, 2, queue},
+      {"work_queue: an acknowledgement makes room", an_acknowledgement_makes_room, 2, queue},
+      {"work_queue: two acknowledge and one looks", two_acknowledge_and_one_looks, 3, queue},
+      {"work_queue: the last acknowledgement ends a wait", the_last_acknowledgement_ends_a_wait, 3, queue},
+      {"work_queue: slots are used again", slots_are_used_again, 2, queue},
+      {"work_queue: a batch against a receive", a_batch_against_a_receive, 2, queue},
       {"work_queue: a delivery outlives its queue", a_delivery_outlives_its_queue, 3, queue},
   };
 }

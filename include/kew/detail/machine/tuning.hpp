@@ -47,6 +47,24 @@ inline constexpr unsigned mutex_looks = 6;
 inline constexpr unsigned mutex_pauses = 512;
 #endif
 
+#if defined(KEW_MODEL)
+// So few that the slots are used again.
+inline constexpr std::size_t fewest_inbox_slots = 2;
+inline constexpr std::size_t most_inbox_slots = 2;
+inline constexpr std::uint64_t messages_until_room = 2;
+inline constexpr std::size_t first_entries = 2;
+#else
+/// The slots of a work_queue's inbox: as many as fit into so many bytes, within these bounds.
+inline constexpr std::size_t fewest_inbox_slots = 8;
+inline constexpr std::size_t most_inbox_slots = 1024;
+/// After so many hand-overs a consumer collects what was acknowledged, and gives its room to the publishers. One to one,
+/// in messages a second: 18 M with 64, 16 M with 32, and 9 M with 256, where the publisher gives up polling.
+inline constexpr std::uint64_t messages_until_room = 64;
+/// How many entries a ledger makes first; and then twice as many each time.
+inline constexpr std::size_t first_entries = 64;
+#endif
+inline constexpr std::size_t inbox_bytes = 16'384;
+
 // ---- Rings -----------------------------------------------------------------------------------------------------
 
 #if defined(KEW_MODEL)
