@@ -149,15 +149,14 @@ class work_core final : public books<work_core<T, Wait, Meter>, T, Wait, Meter, 
     std::optional<T> done;  // destroyed without the mutex
     if constexpr (base::has_inbox)
       if (given.kind == verdict_kind::ack)
-        if (entry* const claimed = this->claim(ticket); claimed != nullptr) [[likely]] {
-          move_out(*claimed, done);
-          return acknowledge(*claimed);
-        }
+        if (this->acknowledge_quickly(ticket, [&done](entry& held) { move_out(held, done); })) [[likely]]
+          return true;
     std::unique_ptr<const std::string> reason;
     if (given.kind == verdict_kind::reject) reason = std::make_unique<const std::string>(given.reason);
     const typename outliving::ended_delivery ended(*this);
     visit here(*this);
     if (this->is_gone_) return false;
+    here.collect_acknowledged();
     const time_point now = here.catch_up();
     entry* const held = here.ledger().find(ticket);
     if (held == nullptr) {
@@ -249,16 +248,6 @@ class work_core final : public books<work_core<T, Wait, Meter>, T, Wait, Meter, 
       return std::as_const(from.payload());
     else
       return std::move(from.payload());
-  }
-  /// An acknowledgement whose entry was claimed without the mutex.
-  bool acknowledge(entry& claimed) noexcept {
-    if (this->hand_in(claimed)) [[likely]]
-      return true;
-    const typename outliving::ended_delivery ended(*this);
-    visit here(*this);
-    if (this->is_gone_) return false;
-    here.ledger().acknowledge(claimed);
-    return true;
   }
   /// The message of an entry that is acknowledged, where that may be destroyed later.
   static void move_out(entry& done, std::optional<T>& to) noexcept {

@@ -53,6 +53,8 @@ inline constexpr std::size_t fewest_inbox_slots = 2;
 inline constexpr std::size_t most_inbox_slots = 2;
 inline constexpr std::uint64_t messages_until_room = 2;
 inline constexpr std::size_t first_entries = 2;
+inline constexpr std::size_t acknowledged_shards = 2;
+inline constexpr std::size_t acknowledged_slots = 2;
 #else
 /// The slots of a work_queue's inbox: as many as fit into so many bytes, within these bounds.
 inline constexpr std::size_t fewest_inbox_slots = 8;
@@ -62,6 +64,9 @@ inline constexpr std::size_t most_inbox_slots = 1024;
 inline constexpr std::uint64_t messages_until_room = 64;
 /// How many entries a ledger makes first; and then twice as many each time.
 inline constexpr std::size_t first_entries = 64;
+/// How many threads may acknowledge without the mutex, and how often until a consumer collects that.
+inline constexpr std::size_t acknowledged_shards = 8;
+inline constexpr std::size_t acknowledged_slots = 64;
 #endif
 inline constexpr std::size_t inbox_bytes = 16'384;
 

@@ -11,8 +11,8 @@
 // of the others look, which becomes it; and so does a visit that sets an earlier timer than the timekeeper knows.
 //
 // Two things go by the mutex. With an Inbox, publish_quickly() leaves a message in it, under another mutex; then an owner
-// that makes something ready collects first. And a holder that acknowledges in time leaves the entry in a list
-// (claim(), hand_in()), from which visits take it that need its room, its number, or an entry to use again.
+// that makes something ready collects first. And a holder that is in time leaves what it acknowledges in a shard
+// (acknowledge_quickly()), from which visits take it that need its room, its number, or an entry to use again.
 //
 // Where the owner must wait for a disk in the middle of a call, it makes two visits: an entry that is outstanding, and
 // whose ticket it has, is its own until then, but for its timeout.
@@ -44,10 +44,13 @@
 
 namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
 
-/// Of a queue whose publishers all take the mutex.
+/// Of a queue whose publishers and holders all take the mutex.
+/// @{
 struct no_inbox {
   explicit no_inbox(std::size_t) noexcept {}
 };
+struct nothing_acknowledged {};
+/// @}
 
 template <class Owner, class Payload, class Wait, class Meter = no_meter, class Inbox = no_inbox>
 class books {
@@ -148,17 +151,19 @@ class books {
     return count;
   }
 
-  /// The first half of an acknowledgement without the mutex: the entry is the caller's. Null: that is to be decided with
-  /// the mutex.
-  entry* claim(const delivery_ticket& ticket) const noexcept {
+  /// An acknowledgement without the mutex, by a holder that is in time; after it the queue may be gone. False: it was not
+  /// given, and the mutex is needed. `let_go(entry&)` moves the message out.
+  template <class LetGo>
+  bool acknowledge_quickly(const delivery_ticket& ticket, LetGo let_go) noexcept {
     using ledger_type = detail::ledger<Payload, Meter>;
     const time_point due = ledger_type::due(ticket);
-    if (due != never && clock_.now() >= due) return nullptr;
-    return ledger_type::claim(ticket);
+    if (due != never && clock_.now() >= due) return false;
+    return acknowledged_.add([&]() noexcept {
+      entry* const held = ledger_type::lent_by(ticket);
+      if (held != nullptr) let_go(*held);
+      return held;
+    });
   }
-  /// The second half, after which the queue may be gone. False: a thread sleeps that it may concern, and the entry is to
-  /// be acknowledged with the mutex.
-  bool hand_in(entry& claimed) noexcept { return acknowledged_.add(claimed); }
 
   /// Waits for a message in that lane and calls `take(visit&, entry&, now)`, which answers a result and has
   /// handed the entry over; or answers closed, or empty or stopped, as the limit says.
@@ -211,6 +216,7 @@ class books {
   bool extend(const delivery_ticket& ticket, std::chrono::nanoseconds longer) noexcept {
     visit here(*this);
     if (is_gone_) return false;
+    collect_acknowledged();
     const time_point now = here.catch_up();
     entry* const held = ledger_.find(ticket);
     if (held == nullptr) return false;
@@ -272,7 +278,7 @@ class books {
     ledger_.meter().look_at_clock(now);
     if (ledger_.next_due() > now) [[likely]]
       return;
-    collect_acknowledged();
+    shut_acknowledged();  // so that no holder acknowledges what is taken away
     collect();
     ledger_.advance(now, [this](entry& late) { static_cast<Owner*>(this)->timed_out(late); });
   }
@@ -314,13 +320,14 @@ class books {
   }
 
   void collect_acknowledged() noexcept {
-    acknowledged_.take([this](entry& done) { count_off(done); });
+    if constexpr (has_inbox) acknowledged_.take([this](entry& done) { count_off(done); });
   }
   /// From now on holders take the mutex, until a visit ends of which no thread is left that they concern.
   void shut_acknowledged() noexcept {
-    acknowledged_.shut([this](entry& done) { count_off(done); });
+    if constexpr (has_inbox) acknowledged_.shut([this](entry& done) { count_off(done); });
   }
   void count_off(entry& done) noexcept {
+    // Its holder has ended with that.
     ledger_.acknowledge(done);
     ++acknowledged_quickly_;
   }
@@ -339,10 +346,15 @@ class books {
 
   /// Leaves the mutex, and wakes the threads that this visit concerns.
   void leave() noexcept {
-    if (ledger_.has_news() || ledger_.next_due() < told_until_ || acknowledged_.is_shut() || wants_arrivals_)
-        [[unlikely]]
+    if (ledger_.has_news() || ledger_.next_due() < told_until_ || wants_to_be_told()) [[unlikely]]
       return leave_and_wake();
     mutex_.unlock();
+  }
+  bool wants_to_be_told() const noexcept {
+    if constexpr (has_inbox)
+      return acknowledged_.is_shut() || wants_arrivals_;
+    else
+      return closed_[0] || closed_[1];
   }
   [[gnu::noinline]] void leave_and_wake() noexcept {
     const ledger_news news = ledger_.take_news();
@@ -355,7 +367,8 @@ class books {
         wants_arrivals_ = false;
         inbox_.want_no_more();
       }
-    if (acknowledged_.is_shut() && !minds_acknowledgements()) acknowledged_.open();
+    if constexpr (has_inbox)
+      if (acknowledged_.is_shut() && !minds_acknowledgements()) acknowledged_.open();
     told_until_ = time_point::min();
     for (const place* each : {&items_[0], &items_[1], &room_})
       if (each->changed.has_waiters()) told_until_ = detail::max(told_until_, each->kept_until);
@@ -427,15 +440,16 @@ class books {
   /// may have come before.
   bool be_told(place& where) noexcept {
     bool came = false;
-    if (minds_acknowledgements() && !acknowledged_.is_shut()) {
-      shut_acknowledged();
-      came = true;
-    }
-    if constexpr (has_inbox)
+    if constexpr (has_inbox) {
+      if (minds_acknowledgements() && !acknowledged_.is_shut()) {
+        shut_acknowledged();
+        came = true;
+      }
       if (&where == &items_[0] && !wants_arrivals_) {
         wants_arrivals_ = true;
         came |= inbox_.want();
       }
+    }
     return came;
   }
 
@@ -451,7 +465,7 @@ class books {
   std::uint64_t acknowledged_quickly_ = 0;  ///< How many deliveries have ended by that.
   bool wants_arrivals_ = false;             ///< The inbox was told so.
   [[no_unique_address]] Inbox inbox_;
-  acknowledged<entry> acknowledged_{};
+  [[no_unique_address]] std::conditional_t<has_inbox, acknowledged<entry>, nothing_acknowledged> acknowledged_{};
 };
 
 }}}  // namespace kew::KEW_NAMESPACE::detail

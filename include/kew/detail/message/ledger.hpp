@@ -72,14 +72,6 @@ class ledger_entry {
  private:
   template <class, class>
   friend class ledger;
-  template <class>
-  friend class acknowledged;
-
-  /// Of several that call this about one hand-over, one is answered true. Or none is, for no reason.
-  bool claim(std::uint64_t hand_over) noexcept {
-    // relaxed: it decides, and hands nothing over.
-    return lent_.load(relaxed) == hand_over && lent_.compare_exchange_weak(hand_over, 0, relaxed, relaxed);
-  }
 
   enum class place : unsigned char { unused, ready, delayed, outstanding, late };
   static constexpr std::size_t not_in_heap = SIZE_MAX;
@@ -96,9 +88,8 @@ class ledger_entry {
   time_point due_ = never;                ///< The end of its delay or of its timeout.
   std::size_t heap_index_ = not_in_heap;  ///< Where it is in the heap.
   std::uint64_t hand_over_ = 0;           ///< The number of its last hand-over, of all lanes.
-  atomic<std::uint64_t> lent_{0};         ///< The same, until the delivery is claimed or its verdict given; then 0.
+  atomic<std::uint64_t> lent_{0};         ///< The same while it is outstanding, for its holder; else 0.
   atomic<clock::rep> until_{0};           ///< due_ of an outstanding one, for its holder.
-  ledger_entry* acknowledged_before_ = nullptr;  ///< The next one in a list of those that were acknowledged.
   std::unique_ptr<const std::string> reason_{};
   std::optional<Payload> payload_{};
   [[no_unique_address]] typename Meter::stamp stamp_{};  ///< When it came in.
@@ -235,11 +226,10 @@ class ledger {
   static time_point due(const delivery_ticket& ticket) noexcept {
     return time_point(clock::duration(at(ticket)->until_.load(relaxed)));
   }
-  /// The entry of a ticket is the caller's: no time ends any more, and the caller hands it to acknowledge() by a thread
-  /// that has the mutex. Null where it is too late. Any thread.
-  static entry* claim(const delivery_ticket& ticket) noexcept {
+  /// The entry of a ticket, if it is outstanding by this very ticket. Any thread, while no timeout is ended.
+  static entry* lent_by(const delivery_ticket& ticket) noexcept {
     entry* const held = at(ticket);
-    return held->claim(ticket.hand_over) ? held : nullptr;
+    return held->lent_.load(relaxed) == ticket.hand_over ? held : nullptr;
   }
 
   // ---- After a crash ---------------------------------------------------------------------------------------------
@@ -296,8 +286,7 @@ class ledger {
   /// The entry that is outstanding by this very ticket; null where it is too late, or a verdict was given.
   entry* find(const delivery_ticket& ticket) noexcept {
     entry* const found = with(ticket);
-    return found != nullptr && found->place_ == entry::place::outstanding && found->lent_.load(relaxed) != 0 ? found
-                                                                                                             : nullptr;
+    return found != nullptr && found->place_ == entry::place::outstanding ? found : nullptr;
   }
   /// The entry that was missed by this very ticket.
   entry* find_late(const delivery_ticket& ticket) noexcept {
@@ -376,6 +365,7 @@ class ledger {
   }
   /// The timeout is over, but the message is still the holder's: it stays outstanding until it is back.
   void miss(entry& outstanding) noexcept {
+    outstanding.lent_.store(0, relaxed);
     leave_timers(outstanding);
     outstanding.place_ = entry::place::late;
   }
@@ -397,10 +387,7 @@ class ledger {
       if (!heap_.empty() && (next == nullptr || earlier(*heap_.front(), *next))) next = heap_.front();
       if (next == nullptr || next->due_ > now) return;
       if (next->place_ == entry::place::outstanding) {
-        if (next->lent_.exchange(0, relaxed) != 0)
-          timed_out(*next);
-        else
-          leave_timers(*next);  // its holder was in time, and is about to hand it to acknowledge()
+        timed_out(*next);
       } else {
         leave_timers(*next);
         --sum(next->lane_).delayed;
@@ -426,13 +413,10 @@ class ledger {
   /// What has happened since this was last asked.
   ledger_news take_news() noexcept { return std::exchange(news_, {}); }
 
-  /// Destroys all payloads but those that holders have claimed. Nothing else is to be called afterwards.
+  /// Destroys all payloads. Nothing else is to be called afterwards.
   void clear() noexcept {
     for (const chunk& each : chunks_)
-      for (std::size_t i = 0; i < each.size; ++i) {
-        entry& there = each.entries[i];
-        if (there.place_ != place::outstanding || there.lent_.exchange(0, relaxed) != 0) there.payload_.reset();
-      }
+      for (std::size_t i = 0; i < each.size; ++i) each.entries[i].payload_.reset();
   }
 
  private:
@@ -501,7 +485,7 @@ class ledger {
       prefetch_for_writing(from + i);
   }
 
-  /// From here on the holder may claim it.
+  /// From here on the holder may acknowledge it.
   static void lend(entry& handed_over) noexcept {
     // relaxed: the delivery itself passes them on
     handed_over.until_.store(handed_over.due_.time_since_epoch().count(), relaxed);
