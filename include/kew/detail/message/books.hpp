@@ -85,7 +85,6 @@ class books {
     }
     /// The same for less, where the queue's timeout is long; the time may be a bit late.
     time_point catch_up_late() noexcept {
-      if constexpr (is_timed) return catch_up();
       const time_point here = books_.clock_.now();
       if (books_.ledger_.next_due() > here) [[likely]]
         return here;
@@ -259,8 +258,6 @@ class books {
     /// The same for those that poll without the mutex, so that they do not take its line from its holder.
     alignas(cache_line) hint<bool> worth_a_look{};
   };
-
-  static constexpr bool is_timed = !std::is_same_v<Meter, no_meter>;
 
   template <class Look>
   status publish_by(const any_limit& limit, Look look) {
