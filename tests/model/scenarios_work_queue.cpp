@@ -1,5 +1,6 @@
 #include "scenario.hpp"
 
+#include <kew/detail/message/acknowledged.hpp>
 #include <kew/detail/wait/condition.hpp>
 #include <kew/detail/wait/mutex.hpp>
 #include <kew/work_queue.hpp>
@@ -169,6 +170,68 @@ void condition_is_interrupted_beside_a_grant() {
       [&] { taken = box.take(); });
   box.nobody_waits();
   expect(box.count() == !taken, "one token, not lost");
+}
+
+// ---- The shards of those that acknowledge ---------------------------------------------------------------------------
+
+struct place {
+  probe value{0};
+};
+
+/// More than a shard has places for.
+void shards_are_used_again() {
+  kew::detail::acknowledged<place> shards;
+  int sum = 0;
+  int refused = 0;
+  const auto add = [&](int value) {
+    return shards.add([value](place& item) {
+      item.value = probe(value);
+      return true;
+    });
+  };
+  together(
+      [&] {
+        for (int value = 1; value <= 4;)
+          if (add(value))
+            ++value;
+          else
+            kew::detail::yield();
+      },
+      [&] {
+        while (sum < 1 + 2 + 3 + 4) {
+          shards.take([&sum](const place& item) { sum += item.value.value(); });
+          kew::detail::yield();
+        }
+        refused = !add(5);
+      });
+  shards.take([&sum](const place& item) { sum += item.value.value(); });
+  expect(sum == 10 + (refused != 0 ? 0 : 5), "each item is taken once");
+}
+/// While they are shut nothing is added, and what they guard is the other thread's.
+void shards_are_shut() {
+  kew::detail::acknowledged<place> shards;
+  probe guarded(0);
+  int sum = 0;
+  int added = 0;
+  const auto count = [&sum](const place& item) { sum += item.value.value(); };
+  const auto use = [&](place& item) {
+    guarded = probe(guarded.value() + 1);
+    item.value = probe(1);
+    return true;
+  };
+  together(
+      [&] {
+        for (int i = 0; i < 3; ++i) added += shards.add(use);
+      },
+      [&] {
+        for (int i = 0; i < 2; ++i) {
+          shards.shut(count);
+          guarded = probe(guarded.value() + 1);
+          shards.open();
+        }
+      });
+  shards.take(count);
+  expect(sum == added && guarded.value() == added + 2, "each was added or refused");
 }
 
 // ---- The queue ----------------------------------------------------------------------------------------------------
@@ -536,6 +599,8 @@ std::vector<scenario> of_work_queue() {
       {"condition: one gives up", condition_one_gives_up, 3, wide},
       {"condition: an interrupt", condition_is_interrupted, 2, two},
       {"condition: an interrupt beside a grant", condition_is_interrupted_beside_a_grant, 2, two},
+      {"acknowledged: a shard's places are used again", shards_are_used_again, 2, two},
+      {"acknowledged: the shards are shut", shards_are_shut, 2, two},
       {"work_queue: publish and acknowledge", publish_and_acknowledge, 2, queue},
       {"work_queue: two consumers", two_consumers, 3, queue},
       {"work_queue: arrivals wake a consumer", arrivals_wake_a_consumer, 2, queue},

@@ -23,16 +23,16 @@
 
 namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
 
-template <class Entry>
+/// An Item says what was acknowledged.
+template <class Item>
 class acknowledged {
  public:
   acknowledged() noexcept = default;
   acknowledged(const acknowledged&) = delete;
   acknowledged& operator=(const acknowledged&) = delete;
 
-  /// Any thread. Calls `done()` while nothing that concerns deliveries is changed by another thread, but by the holder's
-  /// own will; it answers an entry that has been acknowledged, or null. False: it was not called, or has answered null.
-  /// True: the queue may be gone.
+  /// Any thread. Calls `done(Item&)` while no timeout is ended: it fills the item and answers true, or answers false.
+  /// False: it has, or was not called. True: the queue may be gone.
   template <class F>
   bool add(F done) noexcept {
     shard* const mine = shard_of(thread_token());
@@ -43,26 +43,23 @@ class acknowledged {
     mine->inside.store(1, relaxed);
     fence_light(fence_);  // Edge "shut": a thread that shuts sees this one inside, or this one sees that they are shut.
     // Edge "open": sees which deliveries were ended while they were shut.
-    Entry* const entry = shut_.load(acquire) != 0 ? nullptr : done();
-    if (entry != nullptr) {
-      mine->entries[position % size] = entry;
-      // Edge "acknowledged": hands over the entry, and what its holder did with the message.
-      mine->added.store(position + 1, release);
-    }
+    const bool is_done = shut_.load(acquire) == 0 && done(mine->items[position % size]);
+    // Edge "acknowledged": hands over the item, and what its holder did with the message.
+    if (is_done) mine->added.store(position + 1, release);
     mine->inside.store(0, release);  // Edge "outside": and so does this, where the shards are shut.
-    return entry != nullptr;
+    return is_done;
   }
 
   // ---- With the mutex held -------------------------------------------------------------------------------------------
 
-  /// Takes all entries, and calls `f(Entry&)` for each.
+  /// Takes all items, and calls `f(Item&)` for each.
   template <class F>
   void take(F f) noexcept {
     for (shard& each : shards_) {
       std::size_t position = each.taken.load(relaxed);
       const std::size_t end = each.added.load(acquire);  // Edge "acknowledged"
       if (position == end) continue;
-      for (; position != end; ++position) f(*each.entries[position % size]);
+      for (; position != end; ++position) f(each.items[position % size]);
       each.taken.store(end, release);  // Edge "slot": gives the places back.
     }
   }
@@ -89,7 +86,7 @@ class acknowledged {
     atomic<std::uintptr_t> owner{0};
     atomic<std::uint32_t> inside{0};
     atomic<std::size_t> added{0};
-    std::array<Entry*, size> entries{};
+    std::array<Item, size> items{};
     alignas(cache_line) atomic<std::size_t> taken{0};
   };
 

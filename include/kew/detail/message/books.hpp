@@ -157,10 +157,11 @@ class books {
     using ledger_type = detail::ledger<Payload, Meter>;
     const time_point due = ledger_type::due(ticket);
     if (due != never && clock_.now() >= due) return false;
-    return acknowledged_.add([&]() noexcept {
-      entry* const held = ledger_type::lent_by(ticket);
-      if (held != nullptr) let_go(*held);
-      return held;
+    return acknowledged_.add([&](entry*& held) noexcept {
+      held = ledger_type::lent_by(ticket);
+      if (held == nullptr) return false;
+      let_go(*held);
+      return true;
     });
   }
 
@@ -317,11 +318,11 @@ class books {
   }
 
   void collect_acknowledged() noexcept {
-    if constexpr (has_inbox) acknowledged_.take([this](entry& done) { count_off(done); });
+    if constexpr (has_inbox) acknowledged_.take([this](entry* done) { count_off(*done); });
   }
   /// From now on holders take the mutex, until a visit ends of which no thread is left that they concern.
   void shut_acknowledged() noexcept {
-    if constexpr (has_inbox) acknowledged_.shut([this](entry& done) { count_off(done); });
+    if constexpr (has_inbox) acknowledged_.shut([this](entry* done) { count_off(*done); });
   }
   void count_off(entry& done) noexcept {
     // Its holder has ended with that.
@@ -462,7 +463,7 @@ class books {
   std::uint64_t acknowledged_quickly_ = 0;  ///< How many deliveries have ended by that.
   bool wants_arrivals_ = false;             ///< The inbox was told so.
   [[no_unique_address]] Inbox inbox_;
-  [[no_unique_address]] std::conditional_t<has_inbox, acknowledged<entry>, nothing_acknowledged> acknowledged_{};
+  [[no_unique_address]] std::conditional_t<has_inbox, acknowledged<entry*>, nothing_acknowledged> acknowledged_{};
 };
 
 }}}  // namespace kew::KEW_NAMESPACE::detail
