@@ -2,31 +2,38 @@
 //
 // Use when     jobs of one program must be done although the thread that took one may throw, hang or want to try again
 //              later. message_queue.hpp says what a delivery is and what each verdict means.
-// Avoid when   a job may be lost with its thread: blocking_queue.hpp passes about six times as many a second. When jobs must
+// Avoid when   a job may be lost with its thread: blocking_queue.hpp passes about twice as many a second. When jobs must
 //              outlive the program: durable_queue.hpp.
 // Threads      any number, any call.
-// Progress     blocking: each call takes a mutex for a moment, and a thread that is stopped inside holds up the others. A
-//              publish that finds room takes another mutex than the others, and the first one only to wake. A call that
-//              waits polls and sleeps as Wait says; it wakes for a message, for room, at its own deadline, and one of the
-//              waiting threads at the earliest timer. No thread of the queue's own.
+// Progress     blocking: a call takes a mutex for a moment, and a thread that is stopped inside holds up the others. Two
+//              calls mostly do not: a publish that finds room takes a mutex of the publishers, and ack() by one of the
+//              first eight threads that acknowledge takes none. They need the other mutex to wake a thread that sleeps,
+//              and ack() also where it comes late or the queue is closed and a consumer waits. A call that waits polls and
+//              sleeps as Wait says; it wakes for a message, for room, at its own deadline, and one of the waiting threads
+//              at the earliest timer. No thread of the queue's own.
 // Ordering     first in, first out. What comes back goes behind what is ready: by requeue(), after a failure, after a
 //              delay. What is due at the same look comes in the order of its time.
 // Time         the steady clock's. The timeout begins when receive hands the message over. A verdict after its end is
-//              refused, whether or not another thread has looked meanwhile.
+//              refused, whether or not another thread has looked meanwhile. One of several seconds or more may end later than
+//              it was asked for, by less than a hundredth of it and by a quarter of a second at most: such deadlines are
+//              counted from the kernel's last tick, which is cheaper to read. extend() and delays are exact.
 // Room         capacity counts what is ready, delayed or outstanding. What comes back always has room. Dead letters do
 //              not count, and their queue has no bound: it never holds the queue up, and loses nothing.
 // Close        publishing ends; receive answers `closed` when nothing is left inside. The dead letters end then too, or
 //              when they are closed themselves and empty; a message that dies later is kept there even so.
-// Memory       a publish may allocate, in blocks that grow with the most messages that there were at a time and are used
-//              again; if that throws std::bad_alloc, nothing was published. reject copies its reason, which may throw;
-//              then no verdict was given. No other call of a holder allocates or throws.
-// Messages     T's copy and move run while the queue is held: they do not call it. If the copy for a delivery throws, the
-//              message stays at the front and receive throws. A T that can only be moved must do so without throwing.
+// Memory       6 KB a queue, and slots for up to 16 KB of messages that were just published. A publish may allocate, in
+//              blocks that grow with the most messages that there were at a time and are used again; if that throws
+//              std::bad_alloc, nothing was published. reject copies its reason, which may throw; then no verdict was
+//              given. No other call of a holder allocates or throws.
+// Messages     T's copy and move run while the queue is held: they do not call it. A T whose move may throw takes the mutex
+//              for everything. If the copy for a delivery throws, the message stays at the front and receive throws. A T that
+//              can only be moved must do so without throwing.
 // End          destroying the queue destroys its messages, those that are outstanding too. Deliveries may outlive it:
 //              their verdicts answer false then.
 //
 // Source     the verdicts and the visibility timeout are those of Amazon SQS, dead letters and prefetch those of
 //            AMQP 0-9-1. A list in the order of the deadlines, and a heap for those out of order: detail/message/ledger.hpp.
+//            What goes by the mutex: detail/message/inbox.hpp and acknowledged.hpp.
 #pragma once
 
 #include <cstddef>
@@ -84,8 +91,8 @@ std::unique_ptr<const std::string> why_dead(const ledger_entry<Payload, Meter>& 
   return std::make_unique<const std::string>(failed_times(entry.failures()));
 }
 
-/// Where each message is timed, the clock is looked at with the mutex held; and one whose move may throw has to be where
-/// it stays at once.
+/// None where each message is timed, which needs the mutex; and none where a move may throw: the message has to be where it
+/// stays at once.
 template <class T, class Meter>
 using work_inbox = std::conditional_t<std::is_same_v<Meter, no_meter> && std::is_nothrow_move_constructible_v<T>,
                                       inbox<T, ledger<T, Meter>>, no_inbox>;

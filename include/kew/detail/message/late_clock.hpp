@@ -16,7 +16,7 @@ class late_clock {
  public:
   explicit late_clock(std::chrono::nanoseconds timeout) noexcept
       : ahead_(detail::min<std::chrono::nanoseconds>(timeout / 128, std::chrono::nanoseconds(tuning::latest))) {
-    if (ahead_ < 2 * coarse_resolution()) ahead_ = std::chrono::nanoseconds::zero();
+    if (ahead_ < tuning::ticks_late * coarse_resolution()) ahead_ = std::chrono::nanoseconds::zero();
   }
 
   time_point now() const noexcept {
