@@ -102,7 +102,7 @@ class acknowledged {
       shard& each = shards_[(mixed + i) % count];
       // A thread keeps its shard for ever. One that comes later, with the token of one that has ended, takes it over.
       std::uintptr_t owner = each.owner.load(relaxed);
-      if (owner == 0 && each.owner.compare_exchange_strong(owner, me, relaxed, relaxed)) owner = me;
+      if (owner == 0 && each.owner.compare_exchange_weak(owner, me, relaxed, relaxed)) owner = me;
       if (owner == me) return &each;
     }
     return nullptr;
