@@ -217,8 +217,8 @@ TEST_CASE("an acknowledgement counts at once, and its room is there at once", "[
     for (int i = 0; i < 5 * most; ++i) {
       REQUIRE(queue.try_publish(int{i}) == kew::status::full);
       REQUIRE(received(queue, i < most ? i : i - most, 1).ack());
+      if (i % 2 == 0 && capacity <= 100) CHECK(counts_of(queue).acked == static_cast<std::uint64_t>(i) + 1);
       REQUIRE(queue.try_publish(int{i}));
-      if (capacity < 100) CHECK(counts_of(queue).acked == static_cast<std::uint64_t>(i) + 1);
     }
   }
 }
