@@ -1,12 +1,19 @@
 // What it costs that a coroutine waits in a thread's place: where a message is there already, and where both sides sleep
-// in turn, there and back between two threads.
+// in turn, there and back between two threads. And the processor time of a wait in each way that there is.
 #include <kew/async.hpp>
 #include <kew/blocking_queue.hpp>
+#include <kew/pop_event.hpp>
+#include <kew/select.hpp>
 
+#include <atomic>
 #include <coroutine>
+#include <ctime>
 #include <exception>
 #include <thread>
 #include <tuple>
+#include <type_traits>
+
+#include <poll.h>
 
 #include "harness.hpp"
 #include "session.hpp"
@@ -107,31 +114,28 @@ struct threads {
   }
 };
 
-/// A thread that sleeps until its only coroutine can go on: the least that a scheduler can be.
-class one_coroutine_thread {
+/// A thread that resumes coroutines, by a queue of handles: as the pools of the examples do, which poll for some
+/// microseconds before they sleep, and one that sleeps at once, as the threads do that are compared with it.
+template <class Wait>
+class resuming_thread {
  public:
   auto schedule() {
-    return [this](std::coroutine_handle<> ready) {
-      ready_.store(ready.address(), std::memory_order_release);
-      ready_.notify_one();
-    };
+    return [this](std::coroutine_handle<> ready) { static_cast<void>(ready_.push(ready)); };
   }
   void run(const bool& done) {
-    while (!done) {
-      ready_.wait(nullptr);
-      std::coroutine_handle<>::from_address(ready_.exchange(nullptr, std::memory_order_acquire)).resume();
-    }
+    while (!done) ready_.pop().value().resume();
   }
 
  private:
-  std::atomic<void*> ready_{nullptr};
+  kew::blocking_queue<std::coroutine_handle<>, kew::mpmc_ring<std::coroutine_handle<>>, Wait> ready_{16};
 };
 
+template <class Wait>
 struct coroutines {
-  static constexpr auto name = "coroutines";
+  static constexpr auto name = std::is_same_v<Wait, kew::park_wait> ? "coroutines+park_wait" : "coroutines";
 
   static std::uint64_t ping(parked& there, parked& back, clock::time_point end) {
-    one_coroutine_thread here;
+    resuming_thread<Wait> here;
     std::uint64_t trips = 0;
     bool done = false;
     play(there, back, end, here.schedule(), trips, done);
@@ -139,7 +143,7 @@ struct coroutines {
     return trips;
   }
   static void pong(parked& there, parked& back) {
-    one_coroutine_thread here;
+    resuming_thread<Wait> here;
     bool done = false;
     answer(there, back, here.schedule(), done);
     here.run(done);
@@ -165,6 +169,61 @@ struct coroutines {
   }
 };
 
+// ---- What waits, and is not busy with it -----------------------------------------------------------------------------
+
+/// The processor time, in this thread, of a wait that another one ends after a tenth of a second.
+template <class Wait>
+void measure_processor_time(benchmark::State& state, Wait wait) {
+  using std::chrono::milliseconds;
+  const auto used = [] {
+    std::timespec now{};
+    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
+  };
+  for ([[maybe_unused]] auto _ : state) {
+    kew::blocking_queue<word> first(1), second(1);
+    std::thread other([&] {
+      std::this_thread::sleep_for(milliseconds(100));
+      static_cast<void>(second.push(1));
+      first.close();
+    });
+    const double before = used();
+    const word got = wait(first, second);
+    state.SetIterationTime(used() - before);
+    other.join();
+    if (got != 1) return refuse(state, "a message was lost");
+  }
+}
+
+word wait_by_pop(kew::blocking_queue<word>&, kew::blocking_queue<word>& from) { return from.pop().value_or(0); }
+word wait_by_select(kew::blocking_queue<word>& first, kew::blocking_queue<word>& second) {
+  word got = 0;
+  const auto take = [&](word message) { got = message; };
+  static_cast<void>(kew::select(kew::on_pop(first, take), kew::on_pop(second, take)));
+  return got;
+}
+errand wait_in_a_coroutine(kew::blocking_queue<word>& from, auto schedule, word& got, bool& done) {
+  const auto popped = co_await kew::async_pop(from, schedule);
+  got = popped.value_or(0);
+  done = true;
+}
+word wait_by_coroutine(kew::blocking_queue<word>&, kew::blocking_queue<word>& from) {
+  resuming_thread<kew::adaptive_wait> here;
+  word got = 0;
+  bool done = false;
+  wait_in_a_coroutine(from, here.schedule(), got, done);
+  here.run(done);
+  return got;
+}
+word wait_by_pop_event(kew::blocking_queue<word>&, kew::blocking_queue<word>& from) {
+  kew::pop_event event(from);
+  pollfd watched{event.native_handle(), POLLIN, 0};
+  while (::poll(&watched, 1, -1) != 1) {
+  }
+  event.clear();
+  return from.try_pop().value_or(0);
+}
+
 const bool added = [] {
   entries().push_back({"async/ready", "try_pop", [](benchmark::State& state) { measure_ready(state, by_try_pop); }});
   entries().push_back({"async/ready", "co_await", [](benchmark::State& state) { measure_ready(state, by_coroutine); }});
@@ -173,7 +232,16 @@ const bool added = [] {
                          [](benchmark::State& state) { measure_round_trip(state, Kind::ping, Kind::pong); }});
   };
   trip(std::type_identity<threads>{});
-  trip(std::type_identity<coroutines>{});
+  trip(std::type_identity<coroutines<kew::adaptive_wait>>{});
+  trip(std::type_identity<coroutines<kew::park_wait>>{});
+  const auto idle = [](const char* name, auto wait) {
+    entries().push_back({"async/processor_time_of_a_wait_of_100_ms", name,
+                         [wait](benchmark::State& state) { measure_processor_time(state, wait); }, 4});
+  };
+  idle("pop", wait_by_pop);
+  idle("select", wait_by_select);
+  idle("co_await", wait_by_coroutine);
+  idle("pop_event", wait_by_pop_event);
   return true;
 }();
 

@@ -322,6 +322,9 @@ std::vector<target> targets(const judge& of) {
        of.against(job("mpmc_waiting", "2p2c"), "kew::blocking_queue+metered_ring", job("mpmc_waiting", "2p2c"),
                   "kew::blocking_queue")},
   };
+  const std::string both_asleep = "async/there_and_back_asleep";
+  all.push_back({"coroutines, round trip parked, against threads", '<', 1.1,
+                 of.against(both_asleep, "coroutines", both_asleep, "threads")});
   for (const std::string s : {"full", "1p1c"})
     for (const std::string several : {"2", "8"})
       all.push_back({"select over " + several + " channels, " + s + ", against a pop of one", '>', 0.5,

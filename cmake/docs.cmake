@@ -9,16 +9,16 @@ endif()
 set(DOXYGEN_USE_MDFILE_AS_MAINPAGE ${PROJECT_SOURCE_DIR}/README.md)
 set(DOXYGEN_STRIP_FROM_PATH ${PROJECT_SOURCE_DIR})
 set(DOXYGEN_STRIP_FROM_INC_PATH ${PROJECT_SOURCE_DIR}/include)
-set(DOXYGEN_FILTER_PATTERNS "\"*.hpp=sed -f ${CMAKE_CURRENT_LIST_DIR}/headers.sed\"")
+set(filter "sed -f ${CMAKE_CURRENT_LIST_DIR}/headers.sed")
+set(DOXYGEN_FILTER_PATTERNS "\"spsc_ring.hpp=${filter}\"" "\"channel.hpp=${filter}\""
+  "\"*.hpp=${filter} -f ${CMAKE_CURRENT_LIST_DIR}/hide_details.sed\"")
 
 # Of the details only those whose members are public in the rings and the handles.
 set(DOXYGEN_RECURSIVE NO)
 set(DOXYGEN_INLINE_INHERITED_MEMB YES)
 set(DOXYGEN_EXCLUDE_SYMBOLS kew::detail::stamped_ring::source kew::detail::stamped_ring::sink)
-foreach(name *_room *_side as_declared as_written by_chance channel_state common_wait delivery_access durable_core
-    durable_message element_requirements error_listener first_handles flagged_positions handled handling is_case named_queue
-    named_queue_base named_ring pop_any_case pop_case push_case rebound_ring select_within selection stamped side_counter
-    slot_ring::anybody slot_spans transient_wait uncounted_ring work_core)
+foreach(name *_room *_side channel_state first_handles flagged_positions rebound_ring side_counter slot_ring::anybody
+    slot_spans stamped)
   list(APPEND DOXYGEN_EXCLUDE_SYMBOLS kew::detail::${name})
 endforeach()
 
@@ -34,6 +34,7 @@ set(DOXYGEN_PREDEFINED __cpp_lib_jthread=201911L)
 # One comment for all overloads between @{ and @}.
 set(DOXYGEN_DISTRIBUTE_GROUP_DOC YES)
 set(DOXYGEN_SUBGROUPING NO)
+set(DOXYGEN_SHOW_INCLUDE_FILES NO)
 set(DOXYGEN_BUILTIN_STL_SUPPORT YES)
 set(DOXYGEN_JAVADOC_AUTOBRIEF YES)
 set(DOXYGEN_GENERATE_LATEX NO)

@@ -11,18 +11,25 @@
 }
 s/inline namespace KEW_NAMESPACE {//
 s/^}\(}*\)  \/\/ namespace kew::KEW_NAMESPACE/\1  \/\/ namespace kew/
-/^ protected:/,/^ private:/ {
-  /^ private:/! s/.*//
+/^ protected:/,/^\( private:\|};\)/ {
+  /^\( private:\|};\)/! s/.*//
 }
+s/\[\[nodiscard\(([^)]*)\)\{0,1\}\]\] //
 s/^#define KEW_.*//
 # A class whose base is another one of its own name is taken for its own base.
 s/^class metered_ring : public metered_ring<.*> {/class metered_ring {/
+# What a queue of messages has from its face is not missing there.
+s/^\(  virtual .*\) = 0;/\1;/
+# The face of the two queues of messages, which have it by way of kew's own classes.
+s/^class \(work_queue final\|durable_queue\) : public detail::two_lane_queue<message_queue<T>, .*/class \1 : public message_queue<T> {/
 # A class whose comment sends its readers to the header's manual shows the manual itself.
-/^\/\/\/ .*[a-z_]\.hpp says/ {
-  h
-  x
-  s|.*[^a-z_]\([a-z_]*\)\.hpp says.*|///\n/// @copydetails kew/\1.hpp|
-  x
+/^#pragma once/,$ {
+  /^\/\/\/ .*[a-z_]\.hpp says/ {
+    h
+    x
+    s|.*[^a-z_]\([a-z_]*\)\.hpp says.*|///\n/// @copydetails kew/\1.hpp|
+    x
+  }
 }
 /^\/\/\//! {
   x

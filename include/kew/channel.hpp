@@ -11,6 +11,7 @@
 //              one of a side closes the channel; the last consumer also destroys what is inside, and for that waits for
 //              pushes that are under way.
 // Ordering     blocking_queue's.
+// Memory       the ring's and 192 to 320 bytes on the heap; a handle is a pointer.
 // Source       detail/wait/queue_core.hpp, as blocking_queue; the handles only count.
 #pragma once
 

@@ -69,19 +69,13 @@ class durable_folder {
       ++sizes_.files;
       sizes_.bytes += each.file_size;
     }
-    messages_.reserve(log.messages().size());
-    std::vector<std::pair<std::uint64_t, detail::replayed_message*>> ordered;
-    for (auto& [id, message] : log.messages()) ordered.emplace_back(id, &message);
-    std::sort(ordered.begin(), ordered.end(), [](const auto& a, const auto& b) {
-      const auto order = [](const auto& each) {
-        return each.second->state.order != 0 ? each.second->state.order : each.first;
-      };
-      return order(a) < order(b);
-    });
-    for (auto& [id, message] : ordered) {
-      sizes_.kept += message->size;
-      messages_.push_back({id, message->state.attempts, message->state.failures, message->state.handed != 0,
-                           message->state.dead != 0, std::move(message->reason), std::move(message->payload)});
+    const std::vector<detail::replayed_message*> messages = log.messages();
+    messages_.reserve(messages.size());
+    for (detail::replayed_message* const each : messages) {
+      sizes_.kept += each->size;
+      messages_.push_back({each->id, each->state.attempts, each->state.failures, each->state.handed != 0,
+                           each->state.dead != 0, each->reason ? *each->reason : std::string(),
+                           std::move(each->payload)});
     }
   }
 

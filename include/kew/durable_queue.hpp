@@ -157,7 +157,7 @@ class durable_core final : public books<durable_core<T, Wait>, durable_message<T
       log_->publish_and_commit(bytes, kept);
     else
       log_->commit(log_->publish_dead(bytes, kept));
-    reserved.fill(*kept, message);
+    reserved.fill({&kept, 1}, {&message, 1});
     return status::success;
   }
 
@@ -165,6 +165,7 @@ class durable_core final : public books<durable_core<T, Wait>, durable_message<T
     std::size_t done = 0;
     std::vector<journal_message*> kept;
     std::string bytes;
+    std::vector<std::size_t> ends;
     while (done < messages.size()) {
       std::size_t room = 0;
       const status answer = base::publish(in, {}, [&](ledger<durable_message<T>>& entries) {
@@ -178,11 +179,8 @@ class durable_core final : public books<durable_core<T, Wait>, durable_message<T
       journal::position end = 0;
       const auto append_all = [&] {
         while (kept.size() < room) {
-          bytes.clear();
-          codec<T>::encode(messages[done + kept.size()], bytes);
-          journal_message* added = nullptr;
-          end = append(in, bytes, added);
-          kept.push_back(added);
+          encode_some(messages.subspan(done + kept.size(), room - kept.size()), bytes, ends);
+          append(in, bytes, ends, kept, end);
         }
       };
 #if defined(__cpp_exceptions)
@@ -196,7 +194,8 @@ class durable_core final : public books<durable_core<T, Wait>, durable_message<T
 #endif
       if (kept.empty()) break;
       log_->commit(end);
-      for (journal_message* const each : kept) places.fill(*each, messages[done++]);
+      places.fill(kept, messages.subspan(done));
+      done += kept.size();
       if (kept.size() < room) break;
     }
     return done;
@@ -291,8 +290,41 @@ class durable_core final : public books<durable_core<T, Wait>, durable_message<T
         {.capacity = how.capacity, .max_attempts = how.max_attempts, .visibility_timeout = how.visibility_timeout});
   }
 
-  journal::position append(lane in, std::string_view bytes, journal_message*& kept) {
-    return in == lane::dead ? log_->publish_dead(bytes, kept) : log_->publish(bytes, kept);
+  static constexpr std::size_t encoded_at_a_time = std::size_t{1} << 16;  // bytes: they stay in the nearest caches
+
+  /// One behind the other; each ends where `ends` says. Stops before one that cannot be encoded, if it is not the first.
+  static void encode_some(std::span<const T> messages, std::string& bytes, std::vector<std::size_t>& ends) {
+    bytes.clear();
+    ends.clear();
+    const auto encode = [&] {
+      for (const T& each : messages) {
+        codec<T>::encode(each, bytes);
+        ends.push_back(bytes.size());
+        if (bytes.size() >= encoded_at_a_time) break;
+      }
+    };
+#if defined(__cpp_exceptions)
+    try {
+      encode();
+    } catch (...) {
+      if (ends.empty()) throw;
+    }
+#else
+    encode();
+#endif
+  }
+
+  /// `kept` are those that are in the log, up to `end`; after an exception, too.
+  void append(lane in, std::string_view bytes, const std::vector<std::size_t>& ends,
+              std::vector<journal_message*>& kept, journal::position& end) {
+    if (in == lane::live) return log_->publish_n(bytes, ends, kept, end);
+    std::size_t begin = 0;
+    for (const std::size_t each : ends) {
+      journal_message* added = nullptr;
+      end = log_->publish_dead(bytes.substr(begin, each - begin), added);
+      kept.push_back(added);
+      begin = each;
+    }
   }
 
   /// Places in the ledger for messages that are being written. What is not filled is free again at the end.
@@ -308,11 +340,13 @@ class durable_core final : public books<durable_core<T, Wait>, durable_message<T
       for (; places_ > 0; --places_) here.ledger().unreserve(in_);
     }
 
-    /// If the move throws, the message is in the log, and comes back when it is opened again.
-    void fill(journal_message& kept, T& message) {
+    /// If a move throws, the messages are in the log, and come back when it is opened again.
+    void fill(std::span<journal_message* const> kept, std::span<T> messages) {
       visit here(core_);
-      here.ledger().add_reserved(in_, kept, std::move(message));
-      --places_;
+      for (std::size_t i = 0; i < kept.size(); ++i) {
+        here.ledger().add_reserved(in_, *kept[i], std::move(messages[i]));
+        --places_;
+      }
     }
 
    private:
@@ -406,7 +440,14 @@ class durable_core final : public books<durable_core<T, Wait>, durable_message<T
 
   // ---- Opening ---------------------------------------------------------------------------------------------------
 
-  void restore(journal_message& kept, std::string_view payload) {
+  static T made_of(std::string& payload) {
+    if constexpr (std::is_same_v<T, std::string>)
+      return std::move(payload);
+    else
+      return codec<T>::decode(payload);
+  }
+
+  void restore(journal_message& kept, std::string& payload) {
     unsigned failures = kept.state.failures;
     if (kept.state.handed != 0) ++failures;
     if (kept.state.dead == 0 && failures >= max_attempts_) {
@@ -416,7 +457,7 @@ class durable_core final : public books<durable_core<T, Wait>, durable_message<T
     ledger<durable_message<T>>& entries = this->without_visits();
     entry* added = nullptr;
     const lane in = kept.state.dead != 0 ? lane::dead : lane::live;
-    const auto decode = [&] { added = &entries.add(in, kept, codec<T>::decode(payload)); };
+    const auto decode = [&] { added = &entries.add(in, kept, made_of(payload)); };
 #if defined(__cpp_exceptions)
     try {
       decode();
@@ -430,8 +471,9 @@ class durable_core final : public books<durable_core<T, Wait>, durable_message<T
 #else
     decode();
 #endif
-    entries.restore(*added, kept.state.attempts, failures,
-                    in == lane::dead ? std::make_unique<const std::string>(kept.reason) : nullptr);
+    entries.restore(
+        *added, kept.state.attempts, failures,
+        in == lane::dead ? std::make_unique<const std::string>(kept.reason ? *kept.reason : std::string()) : nullptr);
     if (kept.state.due == 0) return;
     const std::int64_t date = calendar_now();
     const std::int64_t left = kept.state.due > date ? detail::min(kept.state.due - date, kept.state.delay) : 0;

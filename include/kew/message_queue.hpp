@@ -134,7 +134,9 @@ class [[nodiscard("without a verdict the message goes back as a failure")]] deli
   /// delivery is.
   std::string_view reason() const noexcept { return why_ ? std::string_view(*why_) : std::string_view(); }
 
-  // ---- Verdicts: false where it is too late, or one was given already. One that throws was not given. ---------------
+  /// @name Verdicts
+  /// False where it is too late, or one was given already. One that throws was not given.
+  /// @{
 
   /// The work is done: the message leaves the queue.
   bool ack() { return settle({detail::verdict_kind::ack, {}, {}}); }
@@ -147,6 +149,10 @@ class [[nodiscard("without a verdict the message goes back as a failure")]] deli
   }
   /// Never: the message goes to the dead letters, with this reason.
   bool reject(std::string_view reason = "") { return settle({detail::verdict_kind::reject, {}, reason}); }
+  /// @}
+
+  /// @name While the work goes on
+  /// @{
 
   /// Moves the timeout to `longer` from now, be that later or earlier; the largest duration lets it never end. False
   /// where it is too late. No verdict.
@@ -154,6 +160,7 @@ class [[nodiscard("without a verdict the message goes back as a failure")]] deli
   bool extend(duration<Rep, Period> longer) {
     return owner_ != nullptr && owner_->extend(ticket_, detail::to_nanoseconds(longer));
   }
+  /// @}
 
  private:
   friend detail::delivery_access;

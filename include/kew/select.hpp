@@ -18,12 +18,15 @@
 //              them are; `stopped`, a stop was requested while it waited; `empty`, none was ready, or not in time;
 //              `busy`, none was ready, and another thread was in the middle of its own call in one of the queues.
 // Threads      as for a pop of each source and a push into each sink.
-// Progress     waits as a pop does, and does not poll: it enters each queue's list of waiters, and sleeps until one of
-//              them wakes it. No memory is allocated. Where all queues have the same Wait, it polls before it sleeps as
-//              that says, else as adaptive_wait. A queue that is `busy`, because a thread was stopped in the middle of
-//              its own call, makes a select look at all of its queues with naps in between that grow to 10 ms.
+// Progress     where the queue that it looks at first is ready, it costs little more than try_pop. Else it waits as a pop
+//              does, and does not poll: it enters each queue's list of waiters, which takes one membarrier(2) for all,
+//              and sleeps until one of them wakes it. No memory is allocated. Where all queues have the same Wait, it
+//              polls before it sleeps as that says, else as adaptive_wait. A queue that is `busy`, because a thread was
+//              stopped in the middle of its own call, makes a select look at all of its queues again after naps that
+//              grow to 10 ms; a notification of another of its queues ends such a nap.
 // Ordering     of each queue, the queue's own. Between queues: of those that are ready each is chosen equally often,
-//              whatever their order and rate, by chance; select_in_order takes the first that is ready, as written.
+//              whatever their order and rate, by chance; eight selects of a thread in a row begin with the same one, so
+//              that they find its lines in their cache. select_in_order takes the first that is ready, as written.
 //              What a select does not take it leaves as if it had never looked: a message, a value, and a wake-up that
 //              came for it while it took another case, which goes to the next waiter.
 // Errors       what a handler throws leaves the select; its message is gone, or its value has gone in. What an element
@@ -49,6 +52,7 @@
 #endif
 
 #include <kew/config.hpp>
+#include <kew/detail/machine/min_max.hpp>
 #include <kew/detail/machine/random.hpp>
 #include <kew/detail/machine/sync.hpp>
 #include <kew/detail/wait/backoff.hpp>
@@ -206,7 +210,11 @@ struct as_written {
   }
 };
 
-/// One call of select.
+/// The limit of a call that never waits.
+struct no_wait {};
+
+/// One call of select. Where the first place that it looks at is ready, it has done nothing but choose that; all else is
+/// made later, and out of line.
 template <class Order, class... Cases>
 class selection {
   static_assert(sizeof...(Cases) > 0, "kew: a select needs a case: on_pop or on_push");
@@ -215,106 +223,131 @@ class selection {
   static constexpr bool has_span = (Cases::is_span || ...);
   static constexpr std::size_t most = has_span ? most_waits : sizeof...(Cases);
   using policy = typename common_wait<typename Cases::wait_type...>::type;
+  using wait_places = wait_set<policy::parks ? most : 1>;
 
  public:
-  explicit selection(Cases&... cases) : cases_(cases...) {
+  [[gnu::always_inline]] explicit selection(Cases&... cases) : cases_(cases...) {
     if constexpr (has_span) {
       std::size_t i = 0;
-      ((begins_[i++] = left_, left_ += cases.places()), ...);
-      if (left_ > most)
-        raise_error(std::length_error("kew: a select over " + std::to_string(left_) +
+      ((begins_[i++] = count_, count_ += cases.places()), ...);
+      if (count_ > most)
+        raise_error(std::length_error("kew: a select over " + std::to_string(count_) +
                                       " sources and sinks; at most 64 can be waited for"));
-    } else {
-      left_ = most;
     }
-    std::swap(places_[0], places_[Order::first(left_)]);
-  }
-
-  /// Without waiting.
-  [[gnu::always_inline]] result<std::size_t> run() {
-    const status answer = look([](std::size_t, bool) {});
-    if (!answer) return refused(answer);
-    return chosen_;
   }
 
   template <class Limit>
   [[gnu::always_inline]] result<std::size_t> run(Limit limit) {
-    status answer = look([](std::size_t, bool) {});
-    if (!answer) [[unlikely]] {
-      if (answer != status::closed) answer = wait(limit);
-      if (!answer) return refused(answer);
+    std::size_t chosen = 0;
+    status found = status::closed;
+    const std::size_t first = Order::first(count_);
+    if (!has_span || count_ > 0) [[likely]] {
+      with_case(first, [&](auto& which, std::size_t number, std::size_t inner) {
+        chosen = number;
+        found = which.attempt(inner, [] {});
+      });
+      if (found) [[likely]]
+        return chosen;
     }
-    return chosen_;
+    return look_on(first, found, limit);
   }
 
  private:
-  /// One look at each place that is not closed, until a case runs; the first that is looked at has been chosen. `looked(place, success)` is called after each that
-  /// has told something, and before the handler.
-  template <class Looked>
-  [[gnu::always_inline]] status look(Looked looked) {
+  /// What a call needs that has found its first place not ready.
+  struct places {
+    explicit places(std::size_t count) noexcept : left(count) {}
+
+    std::array<std::uint8_t, most> numbers = all_numbers;  ///< Of which the first `left` are not closed.
+    std::size_t left;
+    std::size_t chosen = 0;  ///< The case that was tried last.
+  };
+  /// How far a round of looks has come, and with what answer.
+  struct look_round {
+    std::size_t looked = 0;
     status answer = status::closed;
-    for (std::size_t i = 0; i < left_;) {
-      std::uint8_t* const at = places_.data() + i;
-      const std::size_t place = *at;
-      const status outcome = attempt(place, [&] { looked(place, true); });
-      if (outcome) return outcome;
-      if (outcome == status::closed)
-        Order::erase(at, left_-- - i);
+
+    /// A look at the next place has found this, and no success.
+    void note(places& all, status found) noexcept {
+      if (found == status::closed)
+        Order::erase(all.numbers.data() + looked, all.left-- - looked);
       else
-        ++i;
-      if (outcome == status::busy) {
+        ++looked;
+      if (found == status::busy)
         answer = status::busy;
-      } else {
-        looked(place, false);
-        if (outcome != status::closed && answer != status::busy) answer = status::empty;
-      }
-      if (i < left_) Order::choose(places_.data() + i, left_ - i);
+      else if (found != status::closed && answer != status::busy)
+        answer = status::empty;
     }
-    return answer;
+  };
+
+  template <class Limit>
+  [[gnu::noinline]] result<std::size_t> look_on(std::size_t first, status found, Limit limit) {
+    places all(count_);
+    look_round round;
+    if (!has_span || count_ > 0) {
+      std::swap(all.numbers[0], all.numbers[first]);
+      round.note(all, found);
+    }
+    status answer = look(all, round, nullptr);
+    if constexpr (!std::is_same_v<Limit, no_wait>)
+      if (!answer && answer != status::closed) answer = wait(all, limit);
+    if (!answer) return refused(answer);
+    return all.chosen;
+  }
+
+  /// Looks at each place that is not closed and has not been looked at in this round, until a case runs.
+  [[gnu::noinline]] status look(places& all, look_round round, wait_places* waiting) {
+    while (round.looked < all.left) {
+      Order::choose(all.numbers.data() + round.looked, all.left - round.looked);
+      const std::size_t place = all.numbers[round.looked];
+      status found = status::closed;
+      with_case(place, [&](auto& which, std::size_t number, std::size_t inner) {
+        all.chosen = number;
+        found = which.attempt(inner, [&] {
+          if (waiting == nullptr) return;
+          waiting->looked(place);
+          waiting->leave();
+        });
+      });
+      if (found) return found;
+      if (waiting != nullptr && found != status::busy) waiting->looked(place);
+      round.note(all, found);
+    }
+    return round.answer;
   }
 
   template <class Limit>
-  [[gnu::noinline]] status wait(Limit limit) {
-    wait_set<policy::parks ? most : 1> waiting;
+  status wait(places& all, Limit limit) {
+    wait_places waiting;
     typename Limit::watch watch(limit, waiting.place());
     policy how;
     backoff held_up;
     for (;;) {
-      Order::choose(places_.data(), left_);
       waiting.begin_looks();
-      const status answer = look([&](std::size_t place, bool success) {
-        waiting.looked(place);
-        if (success) waiting.leave();
-      });
+      const status answer = look(all, {}, &waiting);
       if (answer || answer == status::closed) return answer;
       if (watch.over()) return watch.verdict(answer);
-      if (answer == status::busy) {
-        // Nothing announces the end of that. What has been notified meanwhile is not kept waiting.
-        if (!waiting.cancel()) held_up.pause();
+      // Nothing announces the end of that. It is waited for with naps, which a notification ends.
+      const bool held = answer == status::busy;
+      if (held && !(policy::parks && held_up.naps())) {
+        held_up.pause();
       } else if (waiting.prepared()) {
-        waiting.sleep(watch.deadline());
-      } else if (!polls_again(how)) {
-        waiting.prepare(places_.data(), left_, [this](std::size_t place) -> wait_point& { return point(place); });
+        waiting.sleep(held ? detail::min(watch.deadline(), after(std::chrono::microseconds(held_up.next_nap())))
+                           : watch.deadline());
+      } else if (held || !polls_again(how, all.left)) {
+        waiting.prepare(all.numbers.data(), all.left,
+                        [this](std::size_t place) -> wait_point& { return point(place); });
       }
     }
   }
 
-  /// A pause for each look, so that many queues are not polled for longer than one.
-  bool polls_again(policy& how) const noexcept {
-    for (std::size_t i = 0; i < left_; ++i)
+  /// A pause between two rounds, as between two looks of a pop; and one for each further eight looks, so that many queues
+  /// are not polled for much longer than one.
+  static bool polls_again(policy& how, std::size_t count) noexcept {
+    for (std::size_t i = 0; i < count; i += 8)
       if (!how.poll_again()) return false;
     return true;
   }
 
-  template <class Leave>
-  [[gnu::always_inline]] status attempt(std::size_t place, Leave leave) {
-    status outcome = status::closed;
-    with_case(place, [&](auto& which, std::size_t number, std::size_t inner) {
-      chosen_ = number;
-      outcome = which.attempt(inner, leave);
-    });
-    return outcome;
-  }
   wait_point& point(std::size_t place) noexcept {
     wait_point* found = nullptr;
     with_case(place, [&](auto& which, std::size_t, std::size_t inner) { found = &which.point(inner); });
@@ -330,17 +363,17 @@ class selection {
                             (f(std::get<I>(cases_), I, place - begins_[I]), true)) ||
                            ...));
       else
-        static_cast<void>(((place == I && (f(std::get<I>(cases_), I, std::size_t{0}), true)) || ...));
+        static_cast<void>(
+            (((I + 1 == sizeof...(Cases) || place == I) && (f(std::get<I>(cases_), I, std::size_t{0}), true)) || ...));
     }(std::index_sequence_for<Cases...>{});
   }
 
-  /// Out of line, so that no compiler takes the number that is not there for one that was forgotten.
-  [[gnu::noinline]] result<std::size_t> refused(status answer) noexcept {
+  status refused(status answer) noexcept {
     std::apply([](auto&... cases) { (cases.refused(), ...); }, cases_);
     return answer;
   }
 
-  static constexpr auto all_places = [] {
+  static constexpr auto all_numbers = [] {
     std::array<std::uint8_t, most> all{};
     for (std::size_t i = 0; i < most; ++i) all[i] = static_cast<std::uint8_t>(i);
     return all;
@@ -348,9 +381,7 @@ class selection {
 
   std::tuple<Cases&...> cases_;
   std::array<std::size_t, has_span ? sizeof...(Cases) : 0> begins_{};  ///< Each case's first place.
-  std::array<std::uint8_t, most> places_ = all_places;                 ///< Of which the first `left_` are not closed.
-  std::size_t left_ = 0;
-  std::size_t chosen_ = 0;  ///< The case that was tried last.
+  std::size_t count_ = has_span ? 0 : sizeof...(Cases);                ///< Of places.
 };
 
 /// What all verbs are: a selection that looks in this order, and waits within this limit.
@@ -465,11 +496,11 @@ result<std::size_t> try_select_until(std::chrono::time_point<Clock, Duration> en
 /// Never waits: the number of the case that has run, or `empty`, `busy`, or `closed` where every case is closed.
 template <detail::select_case... Cases>
 result<std::size_t> try_select(Cases&&... cases) {
-  return detail::selection<detail::by_chance, std::remove_cvref_t<Cases>...>(cases...).run();
+  return detail::select_within<detail::by_chance>(detail::no_wait{}, cases...);
 }
 template <detail::select_case... Cases>
 result<std::size_t> try_select_in_order(Cases&&... cases) {
-  return detail::selection<detail::as_written, std::remove_cvref_t<Cases>...>(cases...).run();
+  return detail::select_within<detail::as_written>(detail::no_wait{}, cases...);
 }
 /// @}
 

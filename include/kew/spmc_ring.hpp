@@ -12,6 +12,7 @@
 //            to try_consume) makes pushes answer `busy` when they come round to that slot, if a later pop has finished;
 //            so the ring as a whole is not lock-free in the literature's sense.
 // Ordering   linearizable; FIFO. `full` and `empty` each held at an instant of their own call.
+// Memory     256 bytes and, for each element, 5.333 (int), 9.143 (void*), 64 (std::string), 128 (64 bytes).
 // Source     D. Vyukov, "Bounded MPMC queue", 1024cores.net; see detail/ring/slot_ring.hpp for what is different here.
 #pragma once
 

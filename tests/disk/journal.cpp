@@ -200,7 +200,8 @@ class caller {
       if (one.acked) return complain("a message that was acknowledged", payload);
       if (one.died && kept->state.dead == 0) return complain("a dead letter alive", payload);
       if (!one.death_begun && kept->state.dead != 0) return complain("a dead letter that had not died", payload);
-      if (kept->state.dead != 0 && kept->reason != "because of " + payload) return complain("another reason", payload);
+      if (kept->state.dead != 0 && (!kept->reason || *kept->reason != "because of " + payload))
+        return complain("another reason", payload);
       if (kept->state.dead == 0 &&
           ((kept->state.attempts < one.handed_on_disk && !disk_was_full) || kept->state.attempts > one.handed))
         return complain("another number of attempts", payload);
@@ -346,6 +347,52 @@ TEST_CASE("a power cut while old messages are copied breaks no promise", "[journ
     if (!each) how.interval = 1h;
     std::size_t cuts = 0;
     for (std::uint64_t i = 0; cuts < scaled(3'000); ++i) cuts += cut_everywhere(seed + i, 150, how, each, 64, 8, true);
+  }
+}
+
+TEST_CASE("a power cut while room is filled ahead of the records breaks no promise", "[journal]") {
+  const std::uint64_t seed = run_seed();
+  journal::options how = small_log();
+  how.segment_size = 5 * std::uint64_t{1} << 18;  // one and a quarter of what is filled at a time
+  std::size_t cuts = 0;
+  for (std::uint64_t i = 0; cuts < scaled(300); ++i) cuts += cut_everywhere(seed + i, 20, how, true, 1, 1);
+}
+
+TEST_CASE("a power cut while a log is opened, and opened again, breaks no promise", "[journal]") {
+  const std::uint64_t seed = run_seed();
+  const journal::options how = small_log();
+  std::size_t cuts = 0;
+  for (std::uint64_t i = 0; cuts < scaled(3'000); ++i) {
+    random_source random(seed + i);
+    const auto choose = [&](std::size_t n) { return random.below(n); };
+    // What is there was left by a power cut, or in order.
+    const std::size_t calls = life(seed + i, 60, how, simulated_disk::never, true, i % 2 == 0).before.calls();
+    const life lived(seed + i, 60, how, i % 3 == 0 ? simulated_disk::never : random.below(calls), true, i % 2 == 0);
+    simulated_disk there = i % 3 == 0 ? lived.before.after_kill() : lived.before.after_power_cut(choose);
+    caller knowing(lived.user);
+    for (int opening = 0; opening < 3; ++opening) {
+      bool opened = false;
+      for (std::size_t call = 0; !opened; ++call) {
+        simulated_disk cut = there.after_kill();
+        disk = &cut;
+        cut.cut_at(call);
+        caller user(knowing);
+        opened = user.open(how) && !cut.is_cut();
+        user.close();
+        INFO("seed " << seed + i << ", opening " << opening << ", power cut at call " << call);
+        REQUIRE(user.wrong() == "");
+        for (int sample = 0; sample < 4; ++sample)
+          REQUIRE(check(cut.after_power_cut(choose), knowing, how, random, 0, cuts) == "");
+      }
+      simulated_disk next = there.after_kill();
+      disk = &next;
+      caller user(knowing);
+      REQUIRE(user.open(how));
+      user.close();
+      REQUIRE(user.wrong() == "");
+      there = next.after_kill();
+      knowing.messages = user.messages;
+    }
   }
 }
 
@@ -632,6 +679,38 @@ TEST_CASE("a few old messages keep no log behind them, and nor does an empty que
   journal log(how);
   CHECK(payloads(log).size() == (scaled(20'000) + 999) / 1000);
   CHECK(bounded.bytes_in_use() <= 4 * how.segment_size);
+}
+
+TEST_CASE("a log that is opened again and again has no more files for it", "[journal]") {
+  simulated_disk worn;
+  disk = &worn;
+  journal::options how = small_log();
+  how.segment_size = 65536;
+  journal_message* added = nullptr;
+  const std::string payload(20'000, 'x');
+  {
+    journal log(how);
+    for (int i = 0; i < 40; ++i) log.commit(log.publish(payload, added));
+  }
+  // The first time what was not known to be on disk has a file of its own, the second time nothing has.
+  for (int i = 0; i < 2; ++i) const journal log(how);
+  const std::size_t files = worn.paths().size();
+  for (int i = 0; i < 100; ++i) {
+    journal log(how);
+    CHECK(payloads(log).size() == 40);
+    CHECK(worn.paths().size() == files);
+  }
+  // A life that adds something has a file, until they are very many.
+  std::size_t most = 0;
+  for (std::size_t i = 0; i < 200; ++i) {
+    journal log(how);
+    CHECK(payloads(log).size() == 40 + i);
+    log.commit(log.publish("one more", added));
+    most = std::max(most, worn.paths().size());
+  }
+  CHECK(most > files + 40);
+  CHECK(most < files + 90);
+  disk = nullptr;
 }
 
 }}  // namespace kew_test

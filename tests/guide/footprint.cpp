@@ -1,5 +1,5 @@
-// Prints what a queue takes of memory, as the rows of the tables in docs/guide.md. With the path of the guide as an
-// argument, fails unless each row stands there.
+// Prints what a queue takes of memory, as the rows of the tables in docs/guide.md and as the lines at the tops of the
+// headers. With the path of the project as an argument, fails unless each stands in its file.
 #include <kew/kew.hpp>
 
 #include <array>
@@ -51,11 +51,26 @@ std::string slot() {
   return text(static_cast<double>(bytes_of<Ring>(2 * slots) - bytes_of<Ring>(slots)) / slots);
 }
 
+/// What is said of a ring, and in which file.
+struct statement {
+  std::string file;
+  std::string line;
+};
+
 template <template <class> class Ring>
-std::string row(const char* name) {
-  return std::string("| `") + name + "` | " + std::to_string(sizeof(Ring<int>)) + " | " + slot<Ring<int>>() + " | " +
-         slot<Ring<void*>>() + " | " + slot<Ring<std::string>>() + " | " + slot<Ring<std::array<char, 64>>>() + " | " +
-         slot<Ring<std::array<char, 100>>>() + " |";
+statement row(const char* name) {
+  return {"docs/guide.md", std::string("| `") + name + "` | " + std::to_string(sizeof(Ring<int>)) + " | " +
+                               slot<Ring<int>>() + " | " + slot<Ring<void*>>() + " | " + slot<Ring<std::string>>() +
+                               " | " + slot<Ring<std::array<char, 64>>>() + " | " +
+                               slot<Ring<std::array<char, 100>>>() + " |"};
+}
+
+template <template <class> class Ring>
+statement header(const char* name) {
+  return {std::string("include/kew/") + name + ".hpp",
+          "// Memory     " + std::to_string(sizeof(Ring<int>)) + " bytes and, for each element, " + slot<Ring<int>>() +
+              " (int), " + slot<Ring<void*>>() + " (void*), " + slot<Ring<std::string>>() + " (std::string), " +
+              slot<Ring<std::array<char, 64>>>() + " (64 bytes)."};
 }
 
 template <class T>
@@ -72,37 +87,61 @@ template <class T>
 using metered_mpmc = kew::metered_ring<T, kew::mpmc_ring, kew::dynamic_capacity, counting<T>>;
 
 template <class Ring>
-std::string queue_row(const char* name) {
-  using T = typename Ring::value_type;
-  return std::string("| ") + name + " | " + std::to_string(sizeof(kew::blocking_queue<T, Ring>) - sizeof(Ring)) +
-         " | " + std::to_string(sizeof(kew::detail::channel_state<T, Ring, kew::adaptive_wait>) - sizeof(Ring)) +
-         " | " + std::to_string(sizeof(kew::producer<T, Ring>)) + " |";
+std::size_t of_queue() {
+  return sizeof(kew::blocking_queue<typename Ring::value_type, Ring>) - sizeof(Ring);
+}
+template <class Ring>
+std::size_t of_channel() {
+  return sizeof(kew::detail::channel_state<typename Ring::value_type, Ring, kew::adaptive_wait>) - sizeof(Ring);
+}
+
+template <class Ring>
+statement queue_row(const char* name) {
+  return {"docs/guide.md", std::string("| ") + name + " | " + std::to_string(of_queue<Ring>()) + " | " +
+                               std::to_string(of_channel<Ring>()) + " | " +
+                               std::to_string(sizeof(kew::producer<typename Ring::value_type, Ring>)) + " |"};
+}
+
+/// The least and the most of the numbers, and what they are about.
+statement header(const char* name, std::size_t least, std::size_t most, const char* rest) {
+  return {std::string("include/kew/") + name + ".hpp",
+          "// Memory       the ring's and " + std::to_string(least) + " to " + std::to_string(most) + " bytes" + rest};
+}
+
+std::string text_of(const std::string& path) {
+  std::ifstream file(path);
+  return std::string(std::istreambuf_iterator<char>(file), {});
 }
 
 }  // namespace
 
 int main(int count, char** arguments) {
-  const std::string rows[] = {
+  using spsc_of_int = kew::spsc_ring<int>;
+  using mpmc_of_int = kew::mpmc_ring<int>;
+  const statement statements[] = {
       row<spsc>("spsc_ring"),
       row<mpsc>("mpsc_ring"),
       row<spmc>("spmc_ring"),
       row<mpmc>("mpmc_ring"),
       row<metered_spsc>("metered_ring` over `spsc_ring"),
       row<metered_mpmc>("metered_ring` over `mpmc_ring"),
-      queue_row<kew::spsc_ring<int>>("over `spsc_ring`"),
+      queue_row<spsc_of_int>("over `spsc_ring`"),
       queue_row<kew::mpsc_ring<int>>("over `mpsc_ring`"),
       queue_row<kew::spmc_ring<int>>("over `spmc_ring`"),
-      queue_row<kew::mpmc_ring<int>>("over `mpmc_ring`"),
+      queue_row<mpmc_of_int>("over `mpmc_ring`"),
+      header<spsc>("spsc_ring"),
+      header<mpsc>("mpsc_ring"),
+      header<spmc>("spmc_ring"),
+      header<mpmc>("mpmc_ring"),
+      header("blocking_queue", of_queue<mpmc_of_int>(), of_queue<spsc_of_int>(),
+             "; none is allocated after the construction."),
+      header("channel", of_channel<mpmc_of_int>(), of_channel<spsc_of_int>(), " on the heap; a handle is a pointer."),
   };
-  std::string guide;
-  if (count > 1) {
-    std::ifstream file(arguments[1]);
-    guide.assign(std::istreambuf_iterator<char>(file), {});
-  }
   bool same = true;
-  for (const std::string& line : rows) {
-    const bool there = count == 1 || guide.find('\n' + line + '\n') != std::string::npos;
-    std::cout << line << (there ? "\n" : "   <- not in the guide\n");
+  for (const auto& [file, line] : statements) {
+    const bool there =
+        count == 1 || text_of(std::string(arguments[1]) + '/' + file).find('\n' + line) != std::string::npos;
+    std::cout << line << (there ? "\n" : "   <- not in ") << (there ? "" : file + '\n');
     same &= there;
   }
   return same ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -16,6 +16,16 @@ case $2 in
     for words in "try_push_until" "Push, and wait for room" "Avoid when" "membarrier"; do
       grep -q "$words" classkew_1_1blocking__queue.html || { echo "nothing of '$words' on the page of blocking_queue"; exit 1; }
     done
+    for queue in message work durable; do
+      for words in "try_publish_for" "publish_n" "Receive" "dead_letters" "Avoid when"; do
+        grep -q "$words" classkew_1_1${queue}__queue.html || { echo "nothing of '$words' on the page of ${queue}_queue"; exit 1; }
+      done
+      [ "$(grep -c '>Avoid when<' classkew_1_1${queue}__queue.html)" = 1 ] || { echo "two manuals on the page of ${queue}_queue"; exit 1; }
+    done
+    # Whatever the module exports is on a page of a class, a concept or a header.
+    sed -n 's/^using kew::\(.*\);/\1/p' "$1/packaging/module/kew.cppm" | while read -r name; do
+      grep -q -e "kew::$name\b" -e ">$name<" class*.html struct*.html concept*.html ./*_8hpp.html || { echo "no page has $name"; exit 1; }
+    done
     grep -q 'at most, exactly' classkew_1_1mpmc__ring.html || { echo "no constructor on the page of mpmc_ring"; exit 1; }
     grep -q 'make_channel' classkew_1_1producer.html || { echo "no way from producer to make_channel"; exit 1; }
     ;;

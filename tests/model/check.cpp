@@ -13,9 +13,13 @@
 //   model_check --replay PATH --only NAME --search NAME --fences NAME [--deep] [--plant TEXT]   one execution's trace
 #include "scenario.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <ctime>
 #include <functional>
 #include <map>
@@ -226,6 +230,16 @@ int replay(const scenario& each, const command_line& line) {
   return 2;
 }
 
+/// The scenario that runs, for a program that a wild pointer ends.
+const char* running = "";
+
+/// Calls nothing but what a signal handler may.
+void say_what_crashed(int) {
+  for (const char* part : {"\nCRASHED ", running, "\n"})
+    if (write(STDOUT_FILENO, part, std::strlen(part)) < 0) break;
+  std::_Exit(EXIT_FAILURE);
+}
+
 /// Changes kew for the rest of the program. False if it has nothing of that name.
 bool plant(const std::string& name) {
   static mutant chosen;
@@ -254,6 +268,7 @@ int main(int count, char** words) {
     std::fprintf(stderr, "no such mutant: %s\n", line.plant.c_str());
     return 2;
   }
+  for (const int signal : {SIGSEGV, SIGBUS}) std::signal(signal, say_what_crashed);
   runner all(line);
   const std::vector<scenario> scenarios = all_scenarios();
   const bool is_name =
@@ -265,8 +280,10 @@ int main(int count, char** words) {
       std::puts(each.name.c_str());
     else if (!line.replay.empty())
       return replay(each, line);
-    else
+    else {
+      running = each.name.c_str();
       all.run(each);
+    }
   }
   return line.list || all.report() ? 0 : 1;
 }

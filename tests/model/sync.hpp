@@ -214,6 +214,12 @@ void fence_heavy(Fence& with, ::explorer::site where = ::explorer::site::current
   with.heavy();
   ::explorer::engine::end_fence();
 }
+template <class Fence, class Each>
+void fence_heavy_of_all(Each each, ::explorer::site where = ::explorer::site::current()) noexcept {
+  if (!::explorer::engine::begin_fence(::explorer::operation::heavy_fence, where)) return;
+  Fence::heavy_of_all(each);
+  ::explorer::engine::end_fence();
+}
 /// @}
 
 using futex_word = atomic<std::uint32_t>;

@@ -365,6 +365,7 @@ inline int file_shorten(int file, std::uint64_t size) { return kew_test::disk->s
 inline int file_read(int file, std::uint64_t offset, char* into, std::size_t size, std::size_t& got) {
   return kew_test::disk->read(file, offset, into, size, got);
 }
+inline void file_prepare_read(const std::string&) {}
 inline int file_write(int file, std::uint64_t offset, const char* from, std::size_t size) {
   return kew_test::disk->write(file, offset, from, size);
 }

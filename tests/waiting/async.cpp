@@ -590,6 +590,58 @@ TEST_CASE("async: a coroutine that is ready may be destroyed by the one that goe
   CHECK(*second.try_pop() == 1);
 }
 
+namespace {
+
+/// A coroutine that belongs to nobody, and is gone when it ends.
+struct one_way {
+  struct promise_type {
+    one_way get_return_object() const noexcept { return {}; }
+    std::suspend_never initial_suspend() const noexcept { return {}; }
+    std::suspend_never final_suspend() const noexcept { return {}; }
+    void return_void() const noexcept {}
+    void unhandled_exception() const noexcept { std::terminate(); }
+  };
+};
+/// co_await it, and the coroutine is gone.
+struct destroyed_here {
+  static constexpr bool await_ready() noexcept { return false; }
+  [[gnu::noinline]] void await_suspend(handle self) const noexcept { self.destroy(); }
+  static constexpr void await_resume() noexcept {}
+};
+
+template <class... Schedule>
+one_way goes_after_one(blocking_queue<int>& from, std::shared_ptr<int> sum, bool destroys_itself, Schedule... on) {
+  const auto popped = co_await async_pop(from, on...);
+  *sum += popped.value_or(-1);
+  if (destroys_itself) co_await destroyed_here{};
+}
+
+}  // namespace
+
+TEST_CASE("async: a coroutine may be gone when its own resumption returns") {
+  blocking_queue<int> queue(1);
+  const auto sum = std::make_shared<int>(0);
+  const bool destroys_itself = GENERATE(false, true);
+  goes_after_one(queue, sum, destroys_itself);
+  CHECK(sum.use_count() == 2);
+  REQUIRE(queue.push(1));
+  CHECK(sum.use_count() == 1);
+  // From inside the call of its schedule, and after that.
+  goes_after_one(queue, sum, destroys_itself, [](handle ready) { ready.resume(); });
+  REQUIRE(queue.push(2));
+  CHECK(sum.use_count() == 1);
+  handle kept;
+  goes_after_one(queue, sum, destroys_itself, [&](handle ready) { kept = ready; });
+  REQUIRE(queue.push(4));
+  CHECK(sum.use_count() == 2);
+  kept.resume();
+  CHECK(sum.use_count() == 1);
+  CHECK(*sum == 7);
+  // None of them has left anything in the list.
+  REQUIRE(queue.push(8));
+  CHECK(*queue.try_pop() == 8);
+}
+
 TEST_CASE("async: destroying a coroutine waits until a call of its schedule in another thread is over") {
   const kew_test::watchdog guard("destroying a coroutine beside a call of its schedule");
   blocking_queue<int> queue(1);

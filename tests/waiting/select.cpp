@@ -624,7 +624,7 @@ TEST_CASE("a message that no select could push counts as refused once, and one t
   REQUIRE(full.push(1));
   const auto refused = [&] { return full.metrics().refused; };
   REQUIRE(ready.push(1));
-  REQUIRE(kew::select(on_push(full, 2, never), on_pop(ready, ignore)).has_value());
+  REQUIRE(kew::select_in_order(on_push(full, 2, never), on_pop(ready, ignore)).has_value());
   CHECK(refused() == 0);
   CHECK(kew::try_select(on_push(full, 2, never), on_pop(ready, never)).status() == status::empty);
   CHECK(refused() == 1);

@@ -93,6 +93,16 @@ inline int file_read(int file, std::uint64_t offset, char* into, std::size_t siz
   return 0;
 }
 
+/// The file will be read as a whole soon. No more than a hint.
+inline void file_prepare_read([[maybe_unused]] const std::string& path) noexcept {
+#if defined(POSIX_FADV_WILLNEED)
+  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (file < 0) return;
+  posix_fadvise(file, 0, 0, POSIX_FADV_WILLNEED);
+  close(file);
+#endif
+}
+
 inline int file_write(int file, std::uint64_t offset, const char* from, std::size_t size) noexcept {
   for (std::size_t done = 0; done < size;) {
     const ssize_t more = pwrite(file, from + done, size - done, static_cast<off_t>(offset + done));
@@ -160,6 +170,7 @@ inline int file_size(int, std::uint64_t&) noexcept { return ENOSYS; }
 inline int file_reserve(int, std::uint64_t) noexcept { return ENOSYS; }
 inline int file_shorten(int, std::uint64_t) noexcept { return ENOSYS; }
 inline int file_read(int, std::uint64_t, char*, std::size_t, std::size_t&) noexcept { return ENOSYS; }
+inline void file_prepare_read(const std::string&) noexcept {}
 inline int file_write(int, std::uint64_t, const char*, std::size_t) noexcept { return ENOSYS; }
 inline int file_sync(int) noexcept { return ENOSYS; }
 inline int file_rename(const std::string&, const std::string&) noexcept { return ENOSYS; }

@@ -28,6 +28,7 @@
 #include <cstring>
 #include <deque>
 #include <functional>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -59,7 +60,7 @@ struct journal_segment;
 struct journal_message {
   std::uint64_t id = 0;
   record_state state{};
-  std::string reason{};
+  std::unique_ptr<const std::string> reason{};  ///< Of a dead letter; null where it has none.
 
   journal_segment* segment = nullptr;  ///< Where its bytes are.
   std::uint64_t offset = 0;            ///< Of the record.
@@ -75,13 +76,6 @@ struct journal_segment {
   journal_message* first = nullptr;  ///< The messages in it that are not settled, in no order.
   std::uint64_t alive = 0;           ///< The size of their records.
 
-  journal_segment() = default;
-  journal_segment(const journal_segment&) = delete;
-  journal_segment& operator=(const journal_segment&) = delete;
-  ~journal_segment() {
-    while (first != nullptr) delete std::exchange(first, first->next);
-  }
-
   void add(journal_message& message) noexcept {
     message.segment = this;
     message.previous = nullptr;
@@ -95,6 +89,34 @@ struct journal_segment {
     if (message.next != nullptr) message.next->previous = message.previous;
     alive -= message.size;
   }
+};
+
+/// Where the messages of a log stand in memory. What one has left the next one takes, so a queue whose consumers keep up
+/// asks for no memory.
+class journal_messages {
+ public:
+  /// Throws std::bad_alloc; then nothing has changed.
+  journal_message& take() {
+    if (free_ == nullptr) grow();
+    journal_message& taken = *std::exchange(free_, free_->next);
+    taken.state = {};
+    return taken;
+  }
+  void give_back(journal_message& unused) noexcept {
+    unused.reason.reset();
+    unused.next = std::exchange(free_, &unused);
+  }
+
+ private:
+  static constexpr std::size_t in_a_chunk = 64;
+
+  void grow() {
+    chunks_.push_back(std::make_unique<journal_message[]>(in_a_chunk));
+    for (std::size_t i = in_a_chunk; i-- > 0;) give_back(chunks_.back()[i]);
+  }
+
+  std::deque<std::unique_ptr<journal_message[]>> chunks_{};
+  journal_message* free_ = nullptr;
 };
 
 class journal {
@@ -150,39 +172,53 @@ class journal {
 
   // ---- Records ---------------------------------------------------------------------------------------------------
 
-  /// Messages of several go in together: append each, then commit the position of the last. If it throws, this one is
-  /// not in the log.
+  /// To be committed. If it throws, the message is not in the log.
   position publish(std::string_view payload, journal_message*& added) {
     check_size(payload);
-    auto message = std::make_unique<journal_message>();
     const std::uint32_t crc = crc32c().add(payload).value();
     mutex::guard locked(mutex_);
-    return publish(locked, std::move(message), payload, crc, added);
+    return publish(locked, payload, crc, added);
+  }
+
+  /// The same for several, one behind the other in `payloads`, each of which ends where `ends` says. `added`, which has
+  /// room for them, gets those that are in the log, up to `end`; after an exception, too.
+  void publish_n(std::string_view payloads, const std::vector<std::size_t>& ends, std::vector<journal_message*>& added,
+                 position& end) {
+    std::size_t begin = 0;
+    mutex::guard locked(mutex_);
+    for (const std::size_t each : ends) {
+      const std::string_view payload = payloads.substr(begin, each - begin);
+      check_size(payload);
+      journal_message* one = nullptr;
+      end = publish(locked, payload, crc32c().add(payload).value(), one);
+      added.push_back(one);
+      begin = each;
+    }
   }
 
   /// publish and commit.
   void publish_and_commit(std::string_view payload, journal_message*& added) {
     check_size(payload);
-    auto message = std::make_unique<journal_message>();
     const std::uint32_t crc = crc32c().add(payload).value();
     mutex::guard locked(mutex_);
-    commit(locked, publish(locked, std::move(message), payload, crc, added));
+    commit(locked, publish(locked, payload, crc, added));
   }
 
   /// The same as publish, for a message that is a dead letter from the beginning.
   position publish_dead(std::string_view payload, journal_message*& added) {
     check_size(payload);
-    auto message = std::make_unique<journal_message>();
-    message->state.dead = 1;
     mutex::guard locked(mutex_);
-    message->size = size_with_state({}, payload);
-    make_room(locked, message->size, true);
-    message->id = next_id_++;
+    const std::uint64_t size = size_with_state({}, payload);
+    make_room(locked, size, true);
+    journal_message& message = messages_.take();
+    message.state.dead = 1;
+    message.size = size;
+    message.id = next_id_++;
     begin_batch();
-    message->offset = offset_of(appended_);
-    append_message(pending_, *segments_.back(), message->offset, message->id, message->state, {}, payload);
-    appended_ += message->size;
-    return add(*message.release(), added);
+    message.offset = offset_of(appended_);
+    append_message(pending_, *segments_.back(), message.offset, message.id, message.state, {}, payload);
+    appended_ += size;
+    return add(message, added);
   }
 
   /// The message is handed over, for so many times in all. Not on disk before the next commit of whatever comes after
@@ -223,8 +259,9 @@ class journal {
     next.attempts = attempts;
     next.failures = failures;
     next.order = next_id_++;
+    auto why = reason.empty() ? nullptr : std::make_unique<const std::string>(reason);
     const position end = change(locked, message, record_kind::dead, next, reason);
-    message.reason = reason;
+    message.reason = std::move(why);
     return end;
   }
 
@@ -234,7 +271,7 @@ class journal {
     make_room(locked, record_size(0), false);
     append({0, crc32c().value(), 0, 0, record_kind::settled, 0, message.id}, {}, {});
     message.segment->remove(message);
-    delete &message;
+    messages_.give_back(message);
     return appended();
   }
 
@@ -317,17 +354,9 @@ class journal {
     replay log({.folder = how_.folder, .type = how_.type, .repair = how_.repair});
     for (const recovery& finding : log.findings()) say(how_.on_recovery, finding);
 
-    std::vector<std::pair<std::uint64_t, replayed_message*>> messages;
+    const std::vector<replayed_message*> messages = log.messages();
     std::uint64_t alive = 0;
-    messages.reserve(log.messages().size());
-    for (auto& [id, message] : log.messages()) {
-      messages.emplace_back(id, &message);
-      alive += message.size;
-    }
-    const auto order = [](const std::pair<std::uint64_t, replayed_message*>& each) {
-      return each.second->state.order != 0 ? each.second->state.order : each.first;
-    };
-    std::sort(messages.begin(), messages.end(), [&](const auto& a, const auto& b) { return order(a) < order(b); });
+    for (const replayed_message* const each : messages) alive += each->size;
     std::uint64_t all = 0;
     for (const replayed_segment& each : log.segments()) {
       segments_.push_back(std::make_unique<journal_segment>());
@@ -337,13 +366,18 @@ class journal {
       all += each.end;
     }
 
-    // Either all that is alive is written again, or only what may not have been on disk.
-    const bool anew = log.damaged() || alive <= how_.segment_size / 8 || all > most_garbage * alive;
+    // Either all that is alive is written again, or only what may not have been on disk. The latter is in a file that
+    // nothing else is in, if a queue was opened and then did nothing: the new one takes its place, or such files would be
+    // as many as there were openings.
     const std::size_t before = segments_.size();
+    const bool anew = log.damaged() || alive <= how_.segment_size / 8 || all > most_garbage * alive ||
+                      before > few_files + most_garbage * all / how_.segment_size;
+    const bool replaces = !anew && log.on_disk() == header_size;
+    const std::size_t here = replaces ? before - 1 : before;
     segment_header header;
-    header.number = before == 0 ? 1 : segments_.back()->number + 1;
+    header.number = before == 0 ? 1 : segments_.back()->number + (replaces ? 0 : 1);
     header.identity = identity_ = before == 0 ? random_identity() : log.segments().back().header.identity;
-    header.previous_end = before == 0 ? 0 : log.on_disk();
+    header.previous_end = before == 0 ? 0 : replaces ? log.segments().back().header.previous_end : log.on_disk();
     header.oldest = anew || before == 0 ? header.number : segments_.front()->number;
     next_id_ = log.next_id();
 
@@ -352,38 +386,45 @@ class journal {
     next->identity = identity_of_records(header);
     std::string records;
     if (anew) {
-      for (auto& [id, message] : messages) {
+      records.reserve(static_cast<std::size_t>(alive));
+      for (replayed_message* const each : messages) {
         const std::uint64_t offset = header_size + records.size();
-        append_message(records, *next, offset, id, message->state, message->reason, message->payload);
-        message->segment = before;
-        message->offset = offset;
-        message->size = header_size + records.size() - offset;
+        append_message(records, *next, offset, each->id, each->state, text_of(each->reason), each->payload);
+        each->segment = here;
+        each->offset = offset;
+        each->size = header_size + records.size() - offset;
       }
     } else {
-      copy_tail(log, *next, records);
+      copy_tail(log, messages, *next, here, records);
     }
     open_file file;
     if (const problem wrong = make_segment(header, *next, records, file, true); wrong.error != 0)
       raise_disk_error(wrong.file, wrong.error, wrong.doing);
+    if (replaces) segments_.pop_back();
     begin_segment(std::move(next), file, header_size + records.size());
 
     found_.reserve(messages.size());
-    for (auto& [id, message] : messages) {
-      auto kept = std::make_unique<journal_message>();
-      kept->id = id;
-      kept->state = message->state;
-      kept->reason = message->reason;
-      kept->offset = message->offset;
-      kept->size = message->size;
-      found_.push_back({kept.get(), std::move(message->payload)});
-      segments_[message->segment]->add(*kept.release());
+    for (replayed_message* const each : messages) {
+      journal_message& kept = messages_.take();
+      kept.id = each->id;
+      kept.state = each->state;
+      kept.reason = std::move(each->reason);
+      kept.offset = each->offset;
+      kept.size = each->size;
+      found_.push_back({&kept, std::move(each->payload)});
+      segments_[each->segment]->add(kept);
     }
-    clean_up(log, anew, before);
+    clean_up(log, anew, here);
     full_ = !make_spare();
   }
 
-  /// What was read from the end of the log, and is not known to be on disk.
-  void copy_tail(replay& log, const journal_segment& next, std::string& records) const {
+  static std::string_view text_of(const std::unique_ptr<const std::string>& reason) noexcept {
+    return reason ? std::string_view(*reason) : std::string_view();
+  }
+
+  /// What was read from the end of the log, and is not known to be on disk; to be in the segment at `here`.
+  void copy_tail(replay& log, const std::vector<replayed_message*>& messages, const journal_segment& next,
+                 std::size_t here, std::string& records) const {
     const std::string_view bytes = log.last_bytes();
     const std::size_t last = log.segments().size() - 1;
     const std::uint64_t identity = identity_of_records(log.segments().back().header);
@@ -395,13 +436,14 @@ class journal {
       moved.emplace(at, offset);
       append_record(records, next, offset, record.head, record.body, {});
     }
-    for (auto& [id, message] : log.messages()) {
-      if (message.segment != last || message.offset < log.on_disk()) continue;
-      message.offset = moved.at(message.offset);
-      message.segment = last + 1;
+    for (replayed_message* const each : messages) {
+      if (each->segment != last || each->offset < log.on_disk()) continue;
+      each->offset = moved.at(each->offset);
+      each->segment = here;
     }
   }
 
+  /// The first segments up to `before` are older than the new one.
   void clean_up(replay& log, bool anew, std::size_t before) {
     for (const std::string& path : log.leftovers()) remove_or_raise(path);
     if (anew) {
@@ -413,7 +455,7 @@ class journal {
         }
       }
       segments_.erase(segments_.begin(), segments_.begin() + static_cast<std::ptrdiff_t>(before));
-    } else if (before > 0) {
+    } else if (before == log.segments().size() && before > 0) {
       // What the file had reserved and not used.
       open_file file;
       if (file.open(log.segments().back().path, file_use::change) == 0) file_shorten(file.get(), log.on_disk());
@@ -497,6 +539,7 @@ class journal {
     segments_.push_back(std::move(segment));
     file_.swap(file);
     begins_ = appended_ - filled;
+    filled_until_ = filled;
     marked_ = 0;
     written_ = appended_;
     set_synced(appended_);
@@ -601,11 +644,12 @@ class journal {
           std::uint32_t reason = 0;
           if (take_plain(payload, state) && take_plain(payload, reason)) payload.remove_prefix(reason);
         }
-        const std::uint64_t needed = size_with_state(message->reason, payload);
+        const std::string_view reason = text_of(message->reason);
+        const std::uint64_t needed = size_with_state(reason, payload);
         if (offset_of(appended_) + mark_size + needed > (header_size + here.size) / 2) return sync_here();
         begin_batch();
         const std::uint64_t offset = offset_of(appended_);
-        append_message(pending_, here, offset, message->id, message->state, message->reason, payload);
+        append_message(pending_, here, offset, message->id, message->state, reason, payload);
         appended_ += needed;
         oldest.remove(*message);
         message->offset = offset;
@@ -673,17 +717,17 @@ class journal {
     return record_size(sizeof(record_state) + sizeof(std::uint32_t) + reason.size() + payload.size());
   }
 
-  position publish(mutex::guard& locked, std::unique_ptr<journal_message> message, std::string_view payload,
-                   std::uint32_t crc, journal_message*& added) {
+  position publish(mutex::guard& locked, std::string_view payload, std::uint32_t crc, journal_message*& added) {
     record_head head;
     head.body_crc = crc;
     head.size = static_cast<std::uint32_t>(payload.size());
     head.kind = record_kind::message;
-    message->size = record_size(payload.size());
-    make_room(locked, message->size, true);
-    head.id = message->id = next_id_++;
-    message->offset = append(head, payload, {});
-    return add(*message.release(), added);
+    make_room(locked, record_size(payload.size()), true);
+    journal_message& message = messages_.take();
+    message.size = record_size(payload.size());
+    head.id = message.id = next_id_++;
+    message.offset = append(head, payload, {});
+    return add(message, added);
   }
 
   position add(journal_message& message, journal_message*& added) {
@@ -733,6 +777,37 @@ class journal {
 
   // ---- Writing and syncing ---------------------------------------------------------------------------------------
 
+  /// Where calls wait for a sync: those for which the one under way is enough, and those that need the next.
+  struct turn {
+    futex_word word{0};
+    std::size_t waiting = 0;               ///< Guarded by the mutex.
+    atomic<bool> wakes_the_others{false};  ///< What the first one that is woken has to do.
+
+    /// With the mutex held. False where there is nobody to wake.
+    bool end() noexcept {
+      if (std::exchange(waiting, 0) == 0) return false;
+      wakes_the_others.store(true, relaxed);  // seen by those that see seen_, or are woken
+      word.fetch_add(1, relaxed);             // a thread that is about to sleep does not
+      return true;
+    }
+    /// Wakes one, which wakes the others.
+    void wake_first() noexcept { futex_wake(word, 1); }
+    void wake_all() noexcept {
+      wakes_the_others.store(false, relaxed);
+      futex_wake(word, INT_MAX);
+    }
+    void pass_on() noexcept {
+      if (wakes_the_others.load(relaxed) && wakes_the_others.exchange(false, relaxed)) futex_wake(word, INT_MAX);
+    }
+    /// For one that finds its records not synced.
+    void wake_leader() noexcept {
+      word.fetch_add(1, relaxed);
+      futex_wake(word, 1);
+    }
+  };
+
+  turn& turn_of(std::size_t number) noexcept { return turns_[number % std::size(turns_)]; }
+
   bool failed() const noexcept { return failure_.error != 0; }
 
   void fail(problem what) {
@@ -766,6 +841,23 @@ class journal {
       return fail({error, path_of(segments_.back()->number), "write", true});
     written_ = appended_;
     pending_.clear();
+    if (!by_interval() && offset_of(written_) > filled_until_) write_zeros();
+  }
+
+  /// Room that is only reserved has to be marked as used when it is written, so the sync of each write into it takes half
+  /// as long again as in room that was written before. So zeros are written over the zeros that it reads as, for many
+  /// writes at a time.
+  void write_zeros() {
+    static constexpr char zeros[4096]{};
+    const std::uint64_t size = segments_.back()->size;
+    filled_until_ = offset_of(written_);
+    if (size < fill_ahead) return;
+    const std::uint64_t until = min(filled_until_ + fill_ahead, size);
+    for (std::uint64_t more = 0; filled_until_ < until; filled_until_ += more) {
+      more = min<std::uint64_t>(sizeof(zeros), until - filled_until_);
+      if (const int error = file_write(file_.get(), filled_until_, zeros, static_cast<std::size_t>(more)); error != 0)
+        return fail({error, path_of(segments_.back()->number), "write", true});
+    }
   }
 
   void commit(mutex::guard& locked, position end) {
@@ -792,43 +884,47 @@ class journal {
     }
   }
 
-  /// Writes and syncs for all that wait.
+  /// Writes and syncs for all that wait; then for those that came meanwhile, so that the disk need not wait until one of
+  /// them is awake. But a limited number of times, as the caller waits, too.
   void lead_sync(mutex::guard& locked) {
-    write_pending();
-    if (failed()) return;
-    syncing_ = true;
-    ++turn_;
-    syncing_until_ = written_;
-    unsynced_since_ = never;
-    ++syncs_;
-    const int file = file_.get();
-    locked.unlock();
-    const int error = file_sync(file);
-    locked.lock();
-    syncing_ = false;
-    if (error != 0)
-      fail({error, path_of(segments_.back()->number), "sync", true});
-    else
-      end_sync(locked);
+    turn* done = nullptr;
+    for (unsigned in_a_row = 1;; ++in_a_row) {
+      write_pending();
+      if (failed()) break;
+      syncing_ = true;
+      ++turn_;
+      syncing_until_ = written_;
+      unsynced_since_ = never;
+      ++syncs_;
+      const int file = file_.get();
+      locked.unlock();
+      if (done != nullptr) done->wake_first();
+      const int error = file_sync(file);
+      locked.lock();
+      syncing_ = false;
+      if (error != 0) return fail({error, path_of(segments_.back()->number), "sync", true});
+      turn& here = turn_of(turn_);
+      done = here.end() ? &here : nullptr;
+      set_synced(syncing_until_);
+      if (in_a_row == most_syncs_in_a_row || turn_of(turn_ + 1).waiting == 0 || synced_ == appended_) break;
+    }
+    hand_on(locked, done);
   }
 
-  void end_sync(mutex::guard& locked) {
-    set_synced(syncing_until_);
-    turn& next = turns_[(turn_ + 1) % 2];
-    turn& done = turns_[turn_ % 2];
+  /// One of those that came too late leads the next sync, while the others get up.
+  void hand_on(mutex::guard& locked, turn* done) {
+    turn& next = turn_of(turn_ + 1);
     const bool is_awaited = next.waiting > 0;
-    const bool was_awaited = std::exchange(done.waiting, 0) > 0;
     locked.unlock();
-    // One of those that came too late leads the next sync, while the others get up.
-    if (is_awaited) next.wake(1);
-    if (was_awaited) done.wake(INT_MAX);
+    if (is_awaited) next.wake_leader();
+    if (done != nullptr) done->wake_all();
     locked.lock();
   }
 
   /// Everything is on disk, or nothing will be any more.
   void wake_all() {
     for (turn& each : turns_)
-      if (std::exchange(each.waiting, 0) > 0) each.wake(INT_MAX);
+      if (each.end()) each.wake_all();
   }
 
   void set_synced(position until) noexcept {
@@ -839,12 +935,14 @@ class journal {
   /// Waits for the sync that is under way, or where that began too early, for the next one. True: that is done, and the
   /// caller does not have the mutex.
   bool await_sync(mutex::guard& locked, position end) {
-    turn& mine = turns_[(end <= syncing_until_ ? turn_ : turn_ + 1) % 2];
+    turn& mine = turn_of(end <= syncing_until_ ? turn_ : turn_ + 1);
     ++mine.waiting;
     const std::uint32_t before = mine.word.load(relaxed);  // relaxed: changed with the mutex held or after it
     locked.unlock();
     futex_wait(mine.word, before, never);
-    if (seen_.load(acquire) >= end) return true;  // Edge "synced"
+    const bool is_done = seen_.load(acquire) >= end;  // Edge "synced"
+    mine.pass_on();
+    if (is_done) return true;
     locked.lock();
     return false;
   }
@@ -875,6 +973,12 @@ class journal {
   /// A log may be so many times as large as what it holds, and so many segments more, before old messages are copied.
   static constexpr std::uint64_t most_garbage = 2;
   static constexpr std::uint64_t few_segments = 4;
+  /// So many small files, of short lives, are left as they are.
+  static constexpr std::uint64_t few_files = 64;
+  /// So many bytes are written with zeros at a time, where that pays.
+  static constexpr std::uint64_t fill_ahead = std::uint64_t{1} << 20;
+  /// So often a thread leads a sync before another one does.
+  static constexpr unsigned most_syncs_in_a_row = 4;
   /// The least that a new segment has room for behind what it begins with.
   static constexpr std::uint64_t least_room = 1024;
 
@@ -884,6 +988,7 @@ class journal {
 
   std::deque<std::unique_ptr<journal_segment>> segments_{};  ///< The last one is being written.
   open_file file_{};                                         ///< Of the last segment.
+  journal_messages messages_{};
   std::vector<found> found_{};
   std::uint64_t identity_ = 0;  ///< Of the log.
   std::uint64_t next_id_ = 1;
@@ -897,25 +1002,15 @@ class journal {
   position written_ = 0;
   position synced_ = 0;
   bool pending_has_mark_ = false;
-  std::uint64_t marked_ = 0;  ///< The offset of the last mark.
+  std::uint64_t marked_ = 0;        ///< The offset of the last mark.
+  std::uint64_t filled_until_ = 0;  ///< Up to this offset the file was written, be it with zeros.
   bool syncing_ = false;
   position syncing_until_ = 0;
   std::uint64_t syncs_ = 0;
   problem failure_{};
 
-  /// Where calls wait for a sync: those for which the one under way is enough, and those that need the next.
-  struct turn {
-    futex_word word{0};
-    std::size_t waiting = 0;  ///< Guarded by the mutex.
-
-    void wake(int n) noexcept {
-      word.fetch_add(1, relaxed);  // a thread that is about to sleep does not
-      futex_wake(word, n);
-    }
-  };
-
-  std::size_t turn_ = 0;  ///< The number of syncs that have begun.
-  turn turns_[2]{};
+  std::size_t turn_ = 0;      ///< The number of syncs that have begun.
+  turn turns_[4]{};           ///< More than two, so that those that are being woken are in nobody's way.
   atomic<position> seen_{0};  ///< synced_, for threads without the mutex.
 
   bool stopping_ = false;

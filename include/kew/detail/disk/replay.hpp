@@ -71,33 +71,152 @@ class file_bytes {
  public:
   /// At most `most` of them, from the start. 0 or an error.
   int read(const std::string& path, std::uint64_t most, std::uint64_t& size) {
-    open_file file;
-    if (const int error = file.open(path, file_use::read); error != 0) return error;
-    if (const int error = file_size(file.get(), size); error != 0) return error;
-    const auto wanted = static_cast<std::size_t>(std::min(size, most));
-    if (wanted > room_) {
-      bytes_ = std::make_unique_for_overwrite<char[]>(wanted);
-      room_ = wanted;
-    }
-    return file_read(file.get(), 0, bytes_.get(), wanted, size_);
+    int error = begin(path, most, size);
+    while (error == 0 && !is_complete()) error = read_more(wanted_);
+    return error;
   }
 
+  /// The same, to be read piece by piece.
+  int begin(const std::string& path, std::uint64_t most, std::uint64_t& size) {
+    size_ = wanted_ = 0;
+    if (const int error = file_.open(path, file_use::read); error != 0) return error;
+    if (const int error = file_size(file_.get(), size); error != 0) return error;
+    wanted_ = static_cast<std::size_t>(std::min(size, most));
+    if (wanted_ > room_) {
+      bytes_ = std::make_unique_for_overwrite<char[]>(wanted_);
+      room_ = wanted_;
+    }
+    return 0;
+  }
+  /// The next piece, of so many bytes at most.
+  int read_more(std::size_t most = a_piece) {
+    const std::size_t size = std::min(most, wanted_ - size_);
+    std::size_t got = 0;
+    const int error = file_read(file_.get(), size_, bytes_.get() + size_, size, got);
+    size_ += got;
+    if (error != 0 || got < size) wanted_ = size_;
+    if (is_complete()) file_.close();
+    return error;
+  }
+  bool is_complete() const noexcept { return size_ == wanted_; }
+
+  /// What has been read.
   std::string_view view() const noexcept { return {bytes_.get(), size_}; }
 
  private:
+  /// Small enough to be in the caches still when it is looked at.
+  static constexpr std::size_t a_piece = std::size_t{1} << 18;
+
+  open_file file_{};
   std::unique_ptr<char[]> bytes_{};
   std::size_t room_ = 0;
+  std::size_t wanted_ = 0;
   std::size_t size_ = 0;
 };
 
 /// A message that is in the log, and not settled.
 struct replayed_message {
+  std::uint64_t id = 0;
   record_state state{};
-  std::string reason{};
+  std::unique_ptr<const std::string> reason{};  ///< Null where there is none.
   std::string payload{};
   std::size_t segment = 0;   ///< The index of the segment where its bytes are.
   std::uint64_t offset = 0;  ///< Of the record.
   std::uint64_t size = 0;    ///< Of the record.
+
+  /// Where it is among the others: what came back is behind what was ready then.
+  std::uint64_t order() const noexcept { return state.order != 0 ? state.order : id; }
+};
+
+/// The messages of a log by their ids, most of which are near each other, and come and go in their order.
+class replayed_messages {
+ public:
+  /// Null where there is none.
+  replayed_message* find(std::uint64_t id) noexcept {
+    page* const where = page_of(id);
+    return where != nullptr ? where->messages[id % in_a_page] : nullptr;
+  }
+  /// A new one, also where there was one.
+  replayed_message& put(std::uint64_t id) {
+    page* where = page_of(id);
+    if (where == nullptr) {
+      where = &pages_[id / in_a_page];
+      last_number_ = id / in_a_page;
+      last_ = where;
+    }
+    replayed_message*& place = where->messages[id % in_a_page];
+    if (place == nullptr) {
+      place = &unused();
+      ++where->count;
+      ++count_;
+    }
+    *place = {};
+    place->id = id;
+    return *place;
+  }
+  void erase(std::uint64_t id) noexcept {
+    page* const where = page_of(id);
+    if (where == nullptr || where->messages[id % in_a_page] == nullptr) return;
+    replayed_message*& place = where->messages[id % in_a_page];
+    place->payload.clear();
+    place->reason.reset();
+    unused_.push_back(std::exchange(place, nullptr));  // unused() has reserved it
+    --count_;
+    if (--where->count > 0) return;
+    last_ = nullptr;
+    pages_.erase(id / in_a_page);
+  }
+
+  /// In the order in which they are delivered.
+  std::vector<replayed_message*> in_order() {
+    std::vector<replayed_message*> all;
+    all.reserve(count_);
+    std::vector<std::uint64_t> numbers;
+    numbers.reserve(pages_.size());
+    for (const auto& [number, where] : pages_) numbers.push_back(number);
+    std::sort(numbers.begin(), numbers.end());
+    for (const std::uint64_t number : numbers)
+      for (replayed_message* const each : pages_.find(number)->second.messages)
+        if (each != nullptr) all.push_back(each);
+    const auto earlier = [](const replayed_message* a, const replayed_message* b) { return a->order() < b->order(); };
+    if (!std::is_sorted(all.begin(), all.end(), earlier)) std::sort(all.begin(), all.end(), earlier);
+    return all;
+  }
+
+ private:
+  static constexpr std::size_t in_a_page = 64;
+
+  struct page {
+    replayed_message* messages[in_a_page] = {};
+    std::size_t count = 0;
+  };
+
+  page* page_of(std::uint64_t id) noexcept {
+    const std::uint64_t number = id / in_a_page;
+    if (last_ != nullptr && number == last_number_) return last_;
+    const auto found = pages_.find(number);
+    if (found == pages_.end()) return nullptr;
+    last_number_ = number;
+    return last_ = &found->second;
+  }
+
+  replayed_message& unused() {
+    if (unused_.empty()) {
+      chunks_.push_back(std::make_unique<replayed_message[]>(in_a_page));
+      unused_.reserve(chunks_.size() * in_a_page);
+      for (std::size_t i = in_a_page; i-- > 0;) unused_.push_back(&chunks_.back()[i]);
+    }
+    replayed_message& taken = *unused_.back();
+    unused_.pop_back();
+    return taken;
+  }
+
+  std::unordered_map<std::uint64_t, page> pages_{};
+  std::uint64_t last_number_ = 0;
+  page* last_ = nullptr;  ///< That of last_number_; its place in memory stays.
+  std::size_t count_ = 0;
+  std::vector<std::unique_ptr<replayed_message[]>> chunks_{};
+  std::vector<replayed_message*> unused_{};
 };
 
 struct replayed_segment {
@@ -134,7 +253,8 @@ class replay {
   static std::string path_in(const std::string& folder, const std::string& name) { return folder + '/' + name; }
 
   std::vector<replayed_segment>& segments() noexcept { return segments_; }
-  std::unordered_map<std::uint64_t, replayed_message>& messages() noexcept { return messages_; }
+  /// In the order in which they are delivered.
+  std::vector<replayed_message*> messages() { return messages_.in_order(); }
   /// What had to be cut off or left out.
   const std::vector<recovery>& findings() const noexcept { return findings_; }
   bool damaged() const noexcept {
@@ -227,20 +347,25 @@ class replay {
     const bool last = index + 1 == segments_.size();
     // A damaged header behind this segment does not say where it ends.
     const std::uint64_t said_end = last ? 0 : segments_[index + 1].header.previous_end;
-    if (const int error = bytes_.read(here.path, said_end != 0 ? said_end : UINT64_MAX, here.file_size); error != 0)
+    if (!last) file_prepare_read(segments_[index + 1].path);
+    if (const int error = bytes_.begin(here.path, said_end != 0 ? said_end : UINT64_MAX, here.file_size); error != 0)
       raise_disk_error(here.path, error, "read");
-    const std::string_view bytes = bytes_.view();
     const std::uint64_t identity = identity_of_records(here.header);
     std::uint64_t on_disk = std::max(header_size, here.header.filled);
     std::uint64_t at = header_size;
     record_view record;
     for (;;) {
-      while (at != said_end && read_record(bytes, at, identity, record)) {
-        apply(record, index, on_disk);
-        at = record.end;
+      for (;;) {
+        while (at != said_end && read_record(bytes_.view(), at, identity, record)) {
+          apply(record, index, on_disk);
+          at = record.end;
+        }
+        if (at == said_end || bytes_.is_complete()) break;
+        if (const int error = bytes_.read_more(); error != 0) raise_disk_error(here.path, error, "read");
       }
       here.end = at;
       if (at == said_end) break;
+      const std::string_view bytes = bytes_.view();
       if (const std::uint64_t next = next_record(bytes, at, identity);
           last && !says_on_disk(bytes, at, next, identity, on_disk)) {
         torn(here, bytes, at, next);
@@ -267,8 +392,7 @@ class replay {
         return;
       }
       case record_kind::message: {
-        replayed_message& message = messages_[id];
-        message = {};
+        replayed_message& message = messages_.put(id);
         message.segment = segment;
         message.offset = record.offset;
         message.size = record.end - record.offset;
@@ -289,9 +413,9 @@ class replay {
     record_state state;
     if (!take_plain(body, state)) return;
     next_id_ = std::max(next_id_, state.order + 1);
-    const auto known = messages_.find(id);
-    if (known == messages_.end()) return;
-    replayed_message& message = known->second;
+    replayed_message* const known = messages_.find(id);
+    if (known == nullptr) return;
+    replayed_message& message = *known;
     // Two threads may write about the same message against the order of its hand-overs.
     const bool newer = record.head.kind == record_kind::dead || state.dead > message.state.dead ||
                        (state.dead == message.state.dead &&
@@ -299,13 +423,17 @@ class replay {
                          (state.attempts == message.state.attempts && record.head.kind == record_kind::returned)));
     if (!newer) return;
     message.state = state;
-    if (record.head.kind == record_kind::dead) message.reason = body;
+    if (record.head.kind == record_kind::dead) message.reason = reason_of(body);
   }
 
-  static void take_state(std::string_view& body, record_state& state, std::string& reason) {
+  static std::unique_ptr<const std::string> reason_of(std::string_view text) {
+    return text.empty() ? nullptr : std::make_unique<const std::string>(text);
+  }
+
+  static void take_state(std::string_view& body, record_state& state, std::unique_ptr<const std::string>& reason) {
     std::uint32_t size = 0;
     if (!take_plain(body, state) || !take_plain(body, size) || size > body.size()) return;
-    reason = body.substr(0, size);
+    reason = reason_of(body.substr(0, size));
     body.remove_prefix(size);
   }
 
@@ -332,12 +460,14 @@ class replay {
     return false;
   }
 
+  static bool is_zero(std::string_view bytes) noexcept {
+    // Each byte is as the one before it: the comparison of the library is many times as fast as a loop.
+    return bytes.empty() || (bytes[0] == 0 && bytes.substr(1) == bytes.substr(0, bytes.size() - 1));
+  }
+
   void torn(const replayed_segment& where, std::string_view bytes, std::uint64_t at, std::uint64_t next) {
-    const auto zero = [](char c) { return c == 0; };
-    if (next == 0) {
-      const auto begin = bytes.begin() + static_cast<std::ptrdiff_t>(std::min<std::uint64_t>(at, bytes.size()));
-      if (std::all_of(begin, bytes.end(), zero)) return;  // room that was not used yet
-    }
+    if (next == 0 && is_zero(bytes.substr(std::min<std::size_t>(static_cast<std::size_t>(at), bytes.size()))))
+      return;  // room that was not used yet
     std::size_t end = bytes.size();
     while (end > at && bytes[end - 1] == 0) --end;
     findings_.push_back({recovery::kind::torn_tail, where.path, at, end - at,
@@ -358,7 +488,7 @@ class replay {
 
   options how_;
   std::vector<replayed_segment> segments_{};
-  std::unordered_map<std::uint64_t, replayed_message> messages_{};
+  replayed_messages messages_{};
   std::vector<recovery> findings_{};
   std::vector<std::string> leftovers_{};
   std::uint64_t next_id_ = 1;

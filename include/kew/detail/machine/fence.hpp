@@ -105,15 +105,27 @@ class asymmetric_fence {
   }
 
   void heavy() noexcept {
-    const std::uint8_t made =
-        made_.load(relaxed);  // before the fence: by_both is true of what this thread loads after it
+    heavy_of_all([this](auto f) { f(*this); });
+  }
+
+  /// The heavy sides of several at once, with one call of the kernel for all: `each(f)` calls `f` with each of them.
+  template <class Each>
+  static void heavy_of_all(Each each) noexcept {
+    bool all_by_both = true;
+    bool any_refused = false;
+    each([&](const asymmetric_fence& one) {
+      // Before the fence: by_both is true of what this thread loads after it.
+      const std::uint8_t made = one.made_.load(relaxed);
+      all_by_both = all_by_both && made == by_both;
+      any_refused = any_refused || made == refused;
+    });
     full_fence();
-    if (made == by_both || (made == by_membarrier && membarrier())) return;
+    if (all_by_both || (!any_refused && membarrier())) return;
     // A light fence that did not see this yet is none any more. But what stands before it is seen when the wait is
     // over, and what stands after it sees what this thread has stored.
-    made_.store(refused, relaxed);
+    each([](asymmetric_fence& one) { one.made_.store(refused, relaxed); });
     outlast_store_buffers();
-    made_.store(by_both, relaxed);
+    each([](asymmetric_fence& one) { one.made_.store(by_both, relaxed); });
   }
 
  private:
@@ -127,6 +139,10 @@ class asymmetric_fence {
 #ifndef KEW_SYNC_HEADER
 inline void fence_light(const asymmetric_fence& with) noexcept { with.light(); }
 inline void fence_heavy(asymmetric_fence& with) noexcept { with.heavy(); }
+template <class Fence, class Each>
+void fence_heavy_of_all(Each each) noexcept {
+  Fence::heavy_of_all(each);
+}
 #endif
 
 }}}  // namespace kew::KEW_NAMESPACE::detail

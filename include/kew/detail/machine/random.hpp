@@ -3,6 +3,7 @@
 
 #include <kew/detail/machine/platform.hpp>
 #include <kew/detail/machine/sync.hpp>
+#include <kew/detail/machine/tuning.hpp>
 
 #ifndef KEW_SYNC_HEADER
 
@@ -28,17 +29,23 @@ class chance {
 
   /// Multiples of the golden ratio: as evenly spread, whatever part of the sequence is looked at, and a processor
   /// predicts the branches that depend on it. Now and then the sequence begins elsewhere, by chance, so that it keeps no
-  /// step with what else goes round.
+  /// step with what else goes round. Each number comes several times in a row.
   std::uint32_t even() noexcept {
-    place_ += 0x9e3779b97f4a7c15U;
-    if ((place_ >> 16) % 64 == 0) [[unlikely]]
-      place_ = std::uint64_t{random()} << 32 | random();
+    if (++calls_ % tuning::same_choices == 0) [[unlikely]]
+      next_even();
     return static_cast<std::uint32_t>(place_ >> 32);
   }
 
  private:
+  [[gnu::noinline]] void next_even() noexcept {
+    place_ += 0x9e3779b97f4a7c15U;
+    if (state_ == 0 || (place_ >> 16) % 64 == 0) [[unlikely]]
+      place_ = std::uint64_t{random()} << 32 | random();
+  }
+
   std::uint64_t state_ = 0;
   std::uint64_t place_ = 0;
+  unsigned calls_ = tuning::same_choices - 1;
 };
 
 inline std::uint32_t scaled_below(std::uint32_t bound, std::uint32_t fraction) noexcept {

@@ -35,6 +35,8 @@ class slot_positions {
   static constexpr int flags = 2;
 
  public:
+  using index_type = Index;
+
   static constexpr slot_state filled = 1;
   static constexpr slot_state overtaken = 2;
   static constexpr slot_state one_lap = slot_state{1} << flags;
@@ -46,9 +48,11 @@ class slot_positions {
 
   constexpr std::size_t capacity() const noexcept { return ordinal(last_) + 1; }
 
+  /// What of a position is the same in each lap.
+  constexpr Index index(Index word) const noexcept { return static_cast<Index>(word & mask_); }
   static constexpr std::size_t place(Index word) noexcept { return static_cast<std::size_t>(word & (stride - 1)); }
   static constexpr bool is_first_in_group(Index word) noexcept { return place(word) == 0; }
-  constexpr std::size_t group(Index word) const noexcept { return static_cast<std::size_t>(index(word) >> place_bits); }
+  static constexpr std::size_t group(Index index) noexcept { return static_cast<std::size_t>(index >> place_bits); }
 
   /// In the producers' counter: no thread may push any more.
   constexpr Index sealed() const noexcept { return static_cast<Index>(mask_ + 1); }
@@ -64,8 +68,10 @@ class slot_positions {
   }
   static constexpr bool all_states = std::numeric_limits<Index>::digits >= 64;
 
-  constexpr Index next(Index position) const noexcept {
-    if (index(position) == last_) return static_cast<Index>(position - last_ + lap());
+  constexpr Index next(Index position) const noexcept { return next_to(position, index(position)); }
+  /// The same, of a position whose index is known.
+  constexpr Index next_to(Index position, Index its_index) const noexcept {
+    if (its_index == last_) return static_cast<Index>(position - last_ + lap());
     if (gap > 0 && place(position) == GroupSize - 1) return static_cast<Index>(position + 1 + gap);
     return static_cast<Index>(position + 1);
   }
@@ -92,7 +98,6 @@ class slot_positions {
   constexpr Index before(before_overflow start) const noexcept { return static_cast<Index>(0 - start.laps * lap()); }
 
  private:
-  constexpr Index index(Index word) const noexcept { return static_cast<Index>(word & mask_); }
   constexpr Index lap() const noexcept { return static_cast<Index>((mask_ + Index{1}) << flags); }
 
   static constexpr Index index_of(std::size_t ordinal) noexcept {

@@ -369,7 +369,7 @@ class slot_ring {
   }
   static bool is_finished(const atomic<slot_state>& state, const slot& same_lap, slot_state taken) noexcept {
     // Edge "finish": those before it have finished or are marked, and this thread will see it.
-    return (state.load(acquire) & ~positions_type::overtaken) != (same_lap.free() | taken);
+    return ((state.load(acquire) ^ (same_lap.free() | taken)) & ~positions_type::overtaken) != 0;
   }
 
   /// To be called before an operation finishes: each one before it has finished then, or is marked as overtaken.
@@ -417,7 +417,7 @@ class slot_ring {
   /// False: another producer has taken that position. The slot has been found free.
   template <class... A>
   [[gnu::always_inline]] bool emplace_at(Index position, const slot& here, A&&... arguments) {
-    const Index next = positions_.next(position);
+    const Index next = positions_.next_to(position, here.index());
     if constexpr (!many_push) {
       std::construct_at(here.element(), std::forward<A>(arguments)...);
       pushed_.claim(position, next);
@@ -447,13 +447,13 @@ class slot_ring {
   }
   void finish_push(Index position, const slot& here, Index next) noexcept {
     if (!is_settled(pushed_, position, here, 0)) [[unlikely]]
-      return finish_push_later(position, here, next);
+      return finish_push_later(position, next);
     publish(here);
     finish_pushes_before(next);
   }
-  [[gnu::noinline]] void finish_push_later(Index position, slot here, Index next) noexcept {
+  [[gnu::noinline]] void finish_push_later(Index position, Index next) noexcept {
     mark_before(position, 0);
-    publish(here);
+    publish(slot_at(position));
     finish_pushes_before(next);
   }
 
@@ -474,7 +474,7 @@ class slot_ring {
         : ring_(ring),
           here_(here),
           position_(position),
-          next_(ring.positions_.next(position)),
+          next_(ring.positions_.next_to(position, here.index())),
           claimed_(ring.popped_.claim(position, next_)) {}
     claimed_item(const claimed_item&) = delete;
     claimed_item& operator=(const claimed_item&) = delete;
@@ -517,13 +517,13 @@ class slot_ring {
   void finish_pop(Index position, const slot& here, Index next) noexcept {
     if constexpr (many_pop)
       if (!is_settled(popped_, position, here, positions_.filled)) [[unlikely]]
-        return finish_pop_later(position, here, next);
+        return finish_pop_later(position, next);
     give_back(here);
     finish_pops_before(next);
   }
-  [[gnu::noinline]] void finish_pop_later(Index position, slot here, Index next) noexcept {
+  [[gnu::noinline]] void finish_pop_later(Index position, Index next) noexcept {
     mark_before(position, positions_.filled);
-    give_back(here);
+    give_back(slot_at(position));
     finish_pops_before(next);
   }
 

@@ -13,11 +13,13 @@ namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
 /// Found once for all that a call does with its slot.
 template <class T, class Positions>
 class slot_view {
+  using index_type = typename Positions::index_type;
+
  public:
-  template <class Index>
-  slot_view(slot_group<T>* groups, const Positions& positions, Index position) noexcept
-      : group_(groups + positions.group(position)),
+  slot_view(slot_group<T>* groups, const Positions& positions, index_type position) noexcept
+      : index_(positions.index(position)),
         place_(Positions::place(position)),
+        group_(groups + Positions::group(index_)),
         free_(positions.free_at(position)),
         states_(positions.states()) {}
 
@@ -26,6 +28,8 @@ class slot_view {
   /// Of the slot before, where that is in the same group, and so in the same lap.
   atomic<slot_state>& state_before() const noexcept { return group_->state(place_ - 1); }
   bool is_first_in_group() const noexcept { return place_ == 0; }
+  /// Of all slots.
+  index_type index() const noexcept { return index_; }
 
   /// What the state is while the slot waits for the push at this position.
   slot_state free() const noexcept { return free_; }
@@ -44,8 +48,9 @@ class slot_view {
       return static_cast<slot_state>(sum & states_);
   }
 
-  slot_group<T>* group_;
+  index_type index_;
   std::size_t place_;
+  slot_group<T>* group_;
   slot_state free_;
   slot_state states_;
 };

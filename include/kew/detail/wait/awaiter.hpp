@@ -55,7 +55,11 @@ class async_pop_operation {
   explicit async_pop_operation(Core* core) noexcept : core_(core) {}
 
   wait_point& place() noexcept { return core_->items(); }
-  result<T> attempt() { return core_ != nullptr ? core_->try_pop() : status::closed; }
+  result<T> attempt() {
+    if (core_ == nullptr) [[unlikely]]
+      return status::closed;
+    return core_->try_pop();
+  }
   static void count(status) noexcept {}
 
  private:
@@ -173,59 +177,66 @@ class [[nodiscard("it does nothing until it is awaited: co_await it")]] awaiter 
       : operation_(other.operation_), stop_(std::move(other.stop_)), schedule_(std::move(other.schedule_)) {}
   awaiter& operator=(awaiter&&) = delete;
   ~awaiter() {
-    if (state_ != state::idle) [[unlikely]]
+    if (waits_) [[unlikely]]
       clean_up();
   }
 
-  bool await_ready() {
+  [[gnu::always_inline]] bool await_ready() {
     ::new (static_cast<void*>(&answer_)) answer(operation_.attempt());
-    state_ = state::answered;
-    return is_final(status_of(answer_));
+    waits_ = false;  // as before; so a compiler knows it, and await_resume and the destructor need not ask
+    return answer_ || status_of(answer_) == status::closed;
   }
 
   // Not inlined into the coroutine, whose frame may be gone when this returns: clang has kept temporaries there
   // (LLVM issue 56301).
   [[gnu::noinline]] bool await_suspend(std::coroutine_handle<> coroutine) {
     ::new (static_cast<void*>(&wait_)) wait(*this, coroutine);
-    state_ = state::waiting;
+    waits_ = true;
     return wait_.suspend();
   }
 
-  answer await_resume() {
-    if (state_ == state::waiting) [[unlikely]]
+  [[gnu::always_inline]] answer await_resume() {
+    if (waits_) [[unlikely]]
       finish();
-    answer given(std::move(answer_));
-    std::destroy_at(&answer_);
-    state_ = state::idle;
-    operation_.count(status_of(given));
-    return given;
+    if constexpr (std::is_trivially_copyable_v<answer>) {
+      operation_.count(status_of(answer_));
+      return answer_;
+    } else {
+      const answered_until_exit end{answer_};
+      // Made of the value, so that nothing asks again whether there is one.
+      if (answer_) [[likely]]
+        return answer(std::in_place, *std::move(answer_));
+      return status_of(answer_);
+    }
   }
 
  private:
   class wait;
 
-  /// What there is: nothing, an answer, or an answer and a wait.
-  enum class state : unsigned char { idle, answered, waiting };
+  struct answered_until_exit {
+    answer& place;
+    ~answered_until_exit() { std::destroy_at(&place); }
+  };
 
   static bool is_final(status found) noexcept { return found || found == status::closed || found == status::stopped; }
 
   [[gnu::noinline]] void finish() {
     [[maybe_unused]] const std::exception_ptr error = wait_.error();
     std::destroy_at(&wait_);
-    state_ = state::answered;
+    waits_ = false;
 #if defined(__cpp_exceptions)
     if (error) std::rethrow_exception(error);
 #endif
   }
   [[gnu::noinline]] void clean_up() noexcept {
-    if (state_ == state::waiting) std::destroy_at(&wait_);
+    std::destroy_at(&wait_);
     std::destroy_at(&answer_);
   }
 
   Operation operation_;
   [[no_unique_address]] Stop stop_;
   [[no_unique_address]] Schedule schedule_;
-  state state_ = state::idle;
+  bool waits_ = false;  ///< Where it does not, there is an answer from await_ready to await_resume only.
   // In unions, because a message that is there at once should not pay for what is made for a wait.
   union {
     answer answer_;

@@ -12,14 +12,22 @@ namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
 class backoff {
  public:
   void pause() noexcept {
+    if (naps()) return nap(next_nap());
     ++rounds_;
-    if (rounds_ <= tuning::backoff_pauses) return cpu_relax();
-    if (rounds_ <= tuning::backoff_pauses + tuning::backoff_yields) return yield();
-    // Yields alone would never let a thread of lower real-time priority go on. Each nap is as long as all before it, so
-    // that the wait is at most twice as long as it had to be.
-    rounds_ = tuning::backoff_pauses + tuning::backoff_yields;
-    nap(nap_);
+    if (rounds_ <= tuning::backoff_pauses)
+      cpu_relax();
+    else
+      yield();
+  }
+
+  /// Whether the next pause is a nap. Yields alone would never let a thread of lower real-time priority go on.
+  bool naps() const noexcept { return rounds_ == tuning::backoff_pauses + tuning::backoff_yields; }
+  /// In microseconds, for a caller that naps in a way of its own. Each nap is as long as all before it, so that the wait
+  /// is at most twice as long as it had to be.
+  unsigned next_nap() noexcept {
+    const unsigned now = nap_;
     nap_ = min(2 * nap_, tuning::longest_nap);
+    return now;
   }
 
  private:

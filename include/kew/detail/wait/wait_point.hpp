@@ -160,6 +160,12 @@ class alignas(cache_line) wait_point {
   void settle() noexcept {
     fence_heavy(fence_);  // Edge "look again"
   }
+  /// The same for several wait points at once: `each(f)` calls `f` with each of them.
+  template <class Each>
+  static void settle_all(Each each) noexcept {
+    // Edge "look again"
+    fence_heavy_of_all<asymmetric_fence>([&each](auto f) { each([&f](wait_point& place) { f(place.fence_); }); });
+  }
 
   /// Sleeps until the first wake-up after the ticket was drawn, or for no reason; not beyond the deadline. True:
   /// the caller has taken a permit. In any case it is not counted any more.

@@ -58,7 +58,10 @@ class wait_set {
     const std::uint64_t before = entered_;
     for (std::size_t i = 0; i < count; ++i)
       if ((before & bit(members[i])) == 0) enter(members[i], point_of(members[i]));
-    for (std::uint64_t rest = entered_ & ~before; rest != 0; rest &= rest - 1) lowest(rest).point->settle();
+    if (entered_ == before) return;
+    wait_point::settle_all([this, before](auto f) {
+      for (std::uint64_t rest = entered_ & ~before; rest != 0; rest &= rest - 1) f(*lowest(rest).point);
+    });
   }
 
   /// Sleeps until a notification, a wake-up of the place or the deadline, or for no reason.
