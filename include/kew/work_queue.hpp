@@ -2,31 +2,38 @@
 //
 // Use when     jobs of one program must be done although the thread that took one may throw, hang or want to try again
 //              later. message_queue.hpp says what a delivery is and what each verdict means.
-// Avoid when   a job may be lost with its thread: blocking_queue.hpp passes about six times as many a second. When jobs must
+// Avoid when   a job may be lost with its thread: blocking_queue.hpp passes about twice as many a second. When jobs must
 //              outlive the program: durable_queue.hpp.
 // Threads      any number, any call.
-// Progress     blocking: each call takes a mutex for a moment, and a thread that is stopped inside holds up the others. A
-//              publish that finds room takes another mutex than the others, and the first one only to wake. A call that
-//              waits polls and sleeps as Wait says; it wakes for a message, for room, at its own deadline, and one of the
-//              waiting threads at the earliest timer. No thread of the queue's own.
+// Progress     blocking: a call takes a mutex for a moment, and a thread that is stopped inside holds up the others. Two
+//              calls mostly do not: a publish that finds room takes a mutex of the publishers, and ack() by one of the
+//              first eight threads that acknowledge takes none. They need the other mutex to wake a thread that sleeps,
+//              and ack() also where it comes late or the queue is closed and a consumer waits. A call that waits polls and
+//              sleeps as Wait says; it wakes for a message, for room, at its own deadline, and one of the waiting threads
+//              at the earliest timer. No thread of the queue's own.
 // Ordering     first in, first out. What comes back goes behind what is ready: by requeue(), after a failure, after a
 //              delay. What is due at the same look comes in the order of its time.
 // Time         the steady clock's. The timeout begins when receive hands the message over. A verdict after its end is
-//              refused, whether or not another thread has looked meanwhile.
+//              refused, whether or not another thread has looked meanwhile. One of several seconds or more may end later than
+//              it was asked for, by less than a hundredth of it and by a quarter of a second at most: such deadlines are
+//              counted from the kernel's last tick, which is cheaper to read. extend() and delays are exact.
 // Room         capacity counts what is ready, delayed or outstanding. What comes back always has room. Dead letters do
 //              not count, and their queue has no bound: it never holds the queue up, and loses nothing.
 // Close        publishing ends; receive answers `closed` when nothing is left inside. The dead letters end then too, or
 //              when they are closed themselves and empty; a message that dies later is kept there even so.
-// Memory       a publish may allocate, in blocks that grow with the most messages that there were at a time and are used
-//              again; if that throws std::bad_alloc, nothing was published. reject copies its reason, which may throw;
-//              then no verdict was given. No other call of a holder allocates or throws.
-// Messages     T's copy and move run while the queue is held: they do not call it. If the copy for a delivery throws, the
-//              message stays at the front and receive throws. A T that can only be moved must do so without throwing.
+// Memory       6 KB a queue, and slots for up to 16 KB of messages that were just published. A publish may allocate, in
+//              blocks that grow with the most messages that there were at a time and are used again; if that throws
+//              std::bad_alloc, nothing was published. reject copies its reason, which may throw; then no verdict was
+//              given. No other call of a holder allocates or throws.
+// Messages     T's copy and move run while the queue is held: they do not call it. A T whose move may throw takes the mutex
+//              for everything. If the copy for a delivery throws, the message stays at the front and receive throws. A T that
+//              can only be moved must do so without throwing.
 // End          destroying the queue destroys its messages, those that are outstanding too. Deliveries may outlive it:
 //              their verdicts answer false then.
 //
 // Source     the verdicts and the visibility timeout are those of Amazon SQS, dead letters and prefetch those of
 //            AMQP 0-9-1. A list in the order of the deadlines, and a heap for those out of order: detail/message/ledger.hpp.
+//            What goes by the mutex: detail/message/inbox.hpp and acknowledged.hpp.
 #pragma once
 
 #include <cstddef>
@@ -44,6 +51,7 @@
 #include <kew/detail/message/any_limit.hpp>
 #include <kew/detail/message/books.hpp>
 #include <kew/detail/message/delivery_owner.hpp>
+#include <kew/detail/message/inbox.hpp>
 #include <kew/detail/message/lane_queue.hpp>
 #include <kew/detail/message/ledger.hpp>
 #include <kew/detail/message/outliving_core.hpp>
@@ -83,12 +91,18 @@ std::unique_ptr<const std::string> why_dead(const ledger_entry<Payload, Meter>& 
   return std::make_unique<const std::string>(failed_times(entry.failures()));
 }
 
+/// None where each message is timed, which needs the mutex; and none where a move may throw: the message has to be where it
+/// stays at once.
+template <class T, class Meter>
+using work_inbox = std::conditional_t<std::is_same_v<Meter, no_meter> && std::is_nothrow_move_constructible_v<T>,
+                                      inbox<T, ledger<T, Meter>>, no_inbox>;
+
 /// What a work_queue and its deliveries share: lives until the last of them is gone.
 template <class T, class Wait, class Meter>
-class work_core final : public books<work_core<T, Wait, Meter>, T, Wait, Meter>,
+class work_core final : public books<work_core<T, Wait, Meter>, T, Wait, Meter, work_inbox<T, Meter>>,
                         public outliving_core<work_core<T, Wait, Meter>>,
                         public delivery_owner<T> {
-  using base = books<work_core, T, Wait, Meter>;
+  using base = books<work_core, T, Wait, Meter, work_inbox<T, Meter>>;
   using outliving = outliving_core<work_core>;
   using typename base::visit;
 
@@ -109,13 +123,24 @@ class work_core final : public books<work_core<T, Wait, Meter>, T, Wait, Meter>,
 
   using base::base;
 
-  /// Where each message is timed, the clock is looked at with the mutex held.
-  static constexpr bool uses_inbox = std::is_same_v<Meter, no_meter>;
-
   status publish(lane in, T& message, const any_limit& limit) {
-    if constexpr (uses_inbox)
-      if (in == lane::live && this->publish_quickly(std::move(message))) return status::success;
+    if constexpr (base::has_inbox)
+      if (in == lane::live) return base::publish(message, limit);
     return base::publish(in, limit, [&](ledger<T, Meter>& entries) { entries.add(in, std::move(message)); });
+  }
+
+  std::size_t publish_n(lane in, std::span<T> messages) {
+    std::size_t done = 0;
+    while (done < messages.size()) {
+      if constexpr (base::has_inbox)
+        if (in == lane::live) {
+          done += this->publish_known(messages.subspan(done));
+          if (done == messages.size()) break;
+        }
+      if (!publish(in, messages[done], {})) break;
+      ++done;
+    }
+    return done;
   }
 
   result<delivery<T>> receive(lane from, const any_limit& limit) {
@@ -128,12 +153,17 @@ class work_core final : public books<work_core<T, Wait, Meter>, T, Wait, Meter>,
   }
 
   bool settle(const delivery_ticket& ticket, const verdict& given, T& message) override {
+    std::optional<T> done;  // destroyed without the mutex
+    if constexpr (base::has_inbox)
+      if (given.kind == verdict_kind::ack)
+        if (this->acknowledge_quickly(ticket, [&done](entry& held) { move_out(held, done); })) [[likely]]
+          return true;
     std::unique_ptr<const std::string> reason;
     if (given.kind == verdict_kind::reject) reason = std::make_unique<const std::string>(given.reason);
     const typename outliving::ended_delivery ended(*this);
-    std::optional<T> done;  // destroyed without the mutex
     visit here(*this);
     if (this->is_gone_) return false;
+    here.collect_acknowledged();
     const time_point now = here.catch_up();
     entry* const held = here.ledger().find(ticket);
     if (held == nullptr) {
@@ -142,8 +172,7 @@ class work_core final : public books<work_core<T, Wait, Meter>, T, Wait, Meter>,
     }
     switch (given.kind) {
       case verdict_kind::ack:
-        if constexpr (copies && std::is_nothrow_move_constructible_v<T> && !std::is_trivially_destructible_v<T>)
-          done.emplace(std::move(held->payload()));
+        move_out(*held, done);
         here.ledger().acknowledge(*held);
         break;
       case verdict_kind::requeue:
@@ -205,14 +234,9 @@ class work_core final : public books<work_core<T, Wait, Meter>, T, Wait, Meter>,
 
   /// The queue is gone: so is this, when the last delivery is.
   void abandon() noexcept {
-    std::uint64_t handed_over = 0;
-    {
-      visit here(*this);
-      this->is_gone_ = true;
-      handed_over = here.ledger().hand_overs();
-    }
-    this->without_visits().clear();
-    this->end_with_deliveries(handed_over);
+    const std::uint64_t deliveries = this->end();
+    this->clear();
+    this->end_with_deliveries(deliveries);
   }
 
  private:
@@ -231,6 +255,13 @@ class work_core final : public books<work_core<T, Wait, Meter>, T, Wait, Meter>,
       return std::as_const(from.payload());
     else
       return std::move(from.payload());
+  }
+  /// The message of an entry that is acknowledged, where that may be destroyed later.
+  static void move_out(entry& done, std::optional<T>& to) noexcept {
+    if constexpr (std::is_nothrow_move_constructible_v<T> && !std::is_trivially_destructible_v<T>) {
+      if constexpr (copies) to.emplace(std::move(done.payload()));
+      done.discard();
+    }
   }
   static void take_back(entry& held, T& message) noexcept {
     if constexpr (!copies) held.restock(std::move(message));

@@ -147,6 +147,82 @@ TEST_CASE("what comes back comes behind what is ready, in the order in which it 
   for (const int message : order) CHECK(read(**queue.receive()) == message);
 }
 
+// ---- Many threads --------------------------------------------------------------------------------------------------
+
+TEST_CASE("more threads acknowledge than can do without the mutex, and the capacity holds at every look",
+          "[work_queue]") {
+  const watchdog guard("four producers and twelve consumers of a small queue");
+  const std::size_t messages_in_all = scaled(60'000);
+  constexpr std::size_t producers = 4;
+  constexpr std::size_t consumers = 12;
+  constexpr std::size_t capacity = 24;
+  kew::work_queue<std::string> queue({.capacity = capacity});
+  std::vector<std::atomic<unsigned>> acked(messages_in_all);
+  std::atomic<bool> ended{false};
+  std::atomic<std::size_t> violations{0};
+
+  const auto produce = [&](std::size_t side) {
+    // Some one by one, and some in batches.
+    std::vector<std::string> batch;
+    for (std::size_t i = side; i < messages_in_all; i += producers) {
+      batch.push_back("message " + std::to_string(i));
+      if (batch.size() < i % 5) continue;
+      if (batch.size() == 1)
+        violations += !queue.publish(std::move(batch.front()));
+      else
+        violations += queue.publish_n(batch) != batch.size();
+      batch.clear();
+    }
+    violations += queue.publish_n(batch) != batch.size();
+  };
+  const auto consume = [&] {
+    for (auto got = queue.receive(); got; got = queue.receive()) {
+      ++acked[std::stoul((*got)->substr(8))];
+      violations += !got->ack();
+    }
+  };
+  const auto look = [&] {
+    std::uint64_t last = 0;
+    while (!ended) {
+      const kew::queue_counts counts = queue.counts();
+      violations += !balanced(counts) || counts.ready + counts.outstanding > capacity || counts.acked < last;
+      last = counts.acked;
+      std::this_thread::yield();
+    }
+  };
+  std::vector<std::thread> sources;
+  std::vector<std::thread> sinks;
+  for (std::size_t i = 0; i < producers; ++i) sources.emplace_back(produce, i);
+  for (std::size_t i = 0; i < consumers; ++i) sinks.emplace_back(consume);
+  std::thread looker(look);
+  for (std::thread& each : sources) each.join();
+  queue.close();
+  for (std::thread& each : sinks) each.join();
+  ended = true;
+  looker.join();
+
+  CHECK(violations == 0);
+  CHECK(counts_of(queue).acked == messages_in_all);
+  std::size_t wrong = 0;
+  for (const auto& each : acked) wrong += each != 1;
+  CHECK(wrong == 0);
+}
+
+TEST_CASE("an acknowledgement counts at once, and its room is there at once", "[work_queue]") {
+  for (const std::size_t capacity : {1U, 2U, 3U, 64U, 100U, 3000U}) {
+    INFO("a capacity of " << capacity);
+    kew::work_queue<int> queue({.capacity = capacity});
+    const int most = static_cast<int>(capacity);
+    for (int i = 0; i < most; ++i) REQUIRE(queue.try_publish(int{i}));
+    for (int i = 0; i < 5 * most; ++i) {
+      REQUIRE(queue.try_publish(int{i}) == kew::status::full);
+      REQUIRE(received(queue, i < most ? i : i - most, 1).ack());
+      if (i % 2 == 0 && capacity <= 100) CHECK(counts_of(queue).acked == static_cast<std::uint64_t>(i) + 1);
+      REQUIRE(queue.try_publish(int{i}));
+    }
+  }
+}
+
 // ---- At random -----------------------------------------------------------------------------------------------------
 
 namespace {

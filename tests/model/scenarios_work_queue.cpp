@@ -1,5 +1,6 @@
 #include "scenario.hpp"
 
+#include <kew/detail/message/acknowledged.hpp>
 #include <kew/detail/wait/condition.hpp>
 #include <kew/detail/wait/mutex.hpp>
 #include <kew/work_queue.hpp>
@@ -8,6 +9,7 @@
 #include <optional>
 #include <stop_token>
 #include <utility>
+#include <vector>
 
 namespace scenarios {
 namespace {
@@ -168,6 +170,68 @@ void condition_is_interrupted_beside_a_grant() {
       [&] { taken = box.take(); });
   box.nobody_waits();
   expect(box.count() == !taken, "one token, not lost");
+}
+
+// ---- The shards of those that acknowledge ---------------------------------------------------------------------------
+
+struct place {
+  probe value{0};
+};
+
+/// More than a shard has places for.
+void shards_are_used_again() {
+  kew::detail::acknowledged<place> shards;
+  int sum = 0;
+  int refused = 0;
+  const auto add = [&](int value) {
+    return shards.add([value](place& item) {
+      item.value = probe(value);
+      return true;
+    });
+  };
+  together(
+      [&] {
+        for (int value = 1; value <= 4;)
+          if (add(value))
+            ++value;
+          else
+            kew::detail::yield();
+      },
+      [&] {
+        while (sum < 1 + 2 + 3 + 4) {
+          shards.take([&sum](const place& item) { sum += item.value.value(); });
+          kew::detail::yield();
+        }
+        refused = !add(5);
+      });
+  shards.take([&sum](const place& item) { sum += item.value.value(); });
+  expect(sum == 10 + (refused != 0 ? 0 : 5), "each item is taken once");
+}
+/// While they are shut nothing is added, and what they guard is the other thread's.
+void shards_are_shut() {
+  kew::detail::acknowledged<place> shards;
+  probe guarded(0);
+  int sum = 0;
+  int added = 0;
+  const auto count = [&sum](const place& item) { sum += item.value.value(); };
+  const auto use = [&](place& item) {
+    guarded = probe(guarded.value() + 1);
+    item.value = probe(1);
+    return true;
+  };
+  together(
+      [&] {
+        for (int i = 0; i < 3; ++i) added += shards.add(use);
+      },
+      [&] {
+        for (int i = 0; i < 2; ++i) {
+          shards.shut(count);
+          guarded = probe(guarded.value() + 1);
+          shards.open();
+        }
+      });
+  shards.take(count);
+  expect(sum == added && guarded.value() == added + 2, "each was added or refused");
 }
 
 // ---- The queue ----------------------------------------------------------------------------------------------------
@@ -440,6 +504,76 @@ void receive_until_stopped() {
       });
   expect(acked + finish(queue) == 1, "one message, not lost");
 }
+/// An acknowledgement without the mutex, whose publisher sleeps, or is about to.
+void an_acknowledgement_makes_room() {
+  queue_type queue(untimed(1));
+  static_cast<void>(queue.publish(probe(1)));
+  auto held = queue.receive();
+  together([&] { expect(static_cast<bool>(queue.publish(probe(2))), "it is open"); },
+           [&] { expect(held->ack(), "it is in time"); });
+  expect(finish(queue) == 1, "the second one is there");
+}
+void two_acknowledge_and_one_looks() {
+  queue_type queue(untimed(3));
+  for (int message = 1; message <= 3; ++message) static_cast<void>(queue.publish(probe(message)));
+  auto first = queue.receive();
+  auto second = queue.receive();
+  kew::detail::atomic<int> acked{0};
+  const auto ack = [&](auto& held) {
+    expect(held->ack(), "it is in time");
+    acked.fetch_add(1, kew::detail::release);
+  };
+  together([&] { ack(first); }, [&] { ack(second); },
+           [&] {
+             const auto before = static_cast<std::uint64_t>(acked.load(kew::detail::acquire));
+             const kew::queue_counts counts = queue.counts();
+             expect(counts.acked >= before, "what has been acknowledged is counted");
+             expect(counts.published == counts.ready + counts.outstanding + counts.acked, "the figures add up");
+             expect(before == 0 || queue.try_publish(probe(4)), "and its room is there");
+           });
+  static_cast<void>(finish(queue));
+  expect(queue.counts().acked == queue.counts().published, "each was acknowledged once");
+}
+/// The consumer sleeps on a closed queue whose last message another one holds.
+void the_last_acknowledgement_ends_a_wait() {
+  queue_type queue(untimed(1));
+  static_cast<void>(queue.publish(probe(1)));
+  auto held = queue.receive();
+  together([&] { expect(held->ack(), "it is in time"); }, [&] { queue.close(); },
+           [&] { expect(queue.receive().status() == status::closed, "there is no other message"); });
+  expect(queue.counts().acked == 1, "acknowledged once");
+}
+/// More messages than slots, and entries that are used again.
+void slots_are_used_again() {
+  queue_type queue(untimed(3));
+  int next = 1;
+  together(
+      [&] {
+        for (int message = 1; message <= 5; ++message) expect(static_cast<bool>(queue.publish(probe(message))), "open");
+        queue.close();
+      },
+      [&] {
+        for (auto got = queue.receive(); got; got = queue.receive()) {
+          expect(**got == next++, "in the order of their arrival");
+          expect(got->ack(), "it is in time");
+        }
+      });
+  expect(next == 6, "each came once");
+}
+void a_batch_against_a_receive() {
+  queue_type queue(untimed(4));
+  static_cast<void>(queue.publish(probe(1)));
+  std::vector<probe> batch;
+  for (int message = 2; message <= 4; ++message) batch.emplace_back(message);
+  together([&] { expect(queue.publish_n(batch) == 3, "there is room"); },
+           [&] {
+             for (int message = 1; message <= 3; ++message) {
+               auto got = queue.receive();
+               expect(**got == message && got->ack(), "in the order of their publishing");
+             }
+           });
+  expect(finish(queue) == 1, "each was acknowledged once");
+}
 void a_delivery_outlives_its_queue() {
   auto queue = std::make_unique<queue_type>(untimed(2));
   static_cast<void>(queue->publish(probe(1)));
@@ -465,6 +599,8 @@ std::vector<scenario> of_work_queue() {
       {"condition: one gives up", condition_one_gives_up, 3, wide},
       {"condition: an interrupt", condition_is_interrupted, 2, two},
       {"condition: an interrupt beside a grant", condition_is_interrupted_beside_a_grant, 2, two},
+      {"acknowledged: a shard's places are used again", shards_are_used_again, 2, two},
+      {"acknowledged: the shards are shut", shards_are_shut, 2, two},
       {"work_queue: publish and acknowledge", publish_and_acknowledge, 2, queue},
       {"work_queue: two consumers", two_consumers, 3, queue},
       {"work_queue: arrivals wake a consumer", arrivals_wake_a_consumer, 2, queue},
@@ -482,6 +618,11 @@ std::vector<scenario> of_work_queue() {
       {"work_queue: the timekeeper leaves", the_timekeeper_leaves, 2, queue},
       {"work_queue: a timer is set while others sleep", a_timer_is_set_while_others_sleep, 2, queue},
       {"work_queue: receive until stopped", receive_until_stopped, 2, queue},
+      {"work_queue: an acknowledgement makes room", an_acknowledgement_makes_room, 2, queue},
+      {"work_queue: two acknowledge and one looks", two_acknowledge_and_one_looks, 3, queue},
+      {"work_queue: the last acknowledgement ends a wait", the_last_acknowledgement_ends_a_wait, 3, queue},
+      {"work_queue: slots are used again", slots_are_used_again, 2, queue},
+      {"work_queue: a batch against a receive", a_batch_against_a_receive, 2, queue},
       {"work_queue: a delivery outlives its queue", a_delivery_outlives_its_queue, 3, queue},
   };
 }

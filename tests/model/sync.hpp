@@ -139,6 +139,8 @@ struct clock {
 using time_point = clock::time_point;
 inline constexpr time_point never = time_point::max();
 inline time_point now() noexcept { return clock::now(); }
+inline time_point coarse_now() noexcept { return now(); }
+inline std::chrono::nanoseconds coarse_resolution() noexcept { return std::chrono::nanoseconds::zero(); }
 
 inline void prefetch_for_reading(std::uintptr_t) noexcept {}
 inline void prefetch_for_writing(std::uintptr_t) noexcept {}

@@ -54,6 +54,8 @@ struct clock {
 using time_point = clock::time_point;
 inline constexpr time_point never = time_point::max();
 inline time_point now() noexcept { return clock::now(); }
+inline time_point coarse_now() noexcept { return now(); }
+inline std::chrono::nanoseconds coarse_resolution() noexcept { return std::chrono::nanoseconds::zero(); }
 inline std::int64_t calendar_now() noexcept { return kew_test::simulated_time.count(); }
 
 inline void cpu_relax() noexcept {}

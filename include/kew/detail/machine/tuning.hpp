@@ -53,6 +53,36 @@ inline constexpr unsigned mutex_pauses = 512;
 /// to 73 and 68 with 16, which let a ready queue wait for twice as long. A pop of one queue made 50 to 65.
 inline constexpr unsigned same_choices = 8;
 
+// ---- Messages --------------------------------------------------------------------------------------------------
+
+#if defined(KEW_MODEL)
+// So few that all of them are used again.
+inline constexpr std::size_t fewest_inbox_slots = 2;
+inline constexpr std::size_t most_inbox_slots = 2;
+inline constexpr std::uint64_t messages_until_room = 2;
+inline constexpr std::size_t first_entries = 2;
+inline constexpr std::size_t acknowledged_shards = 2;
+inline constexpr std::size_t acknowledged_slots = 2;
+#else
+/// The slots of a work_queue's inbox: as many as fit into so many bytes, within these bounds.
+inline constexpr std::size_t fewest_inbox_slots = 8;
+inline constexpr std::size_t most_inbox_slots = 1024;
+/// After so many hand-overs a consumer collects what was acknowledged, and gives its room to the publishers. One to one,
+/// in messages a second, beside an acknowledgement that cost twice what it does: 18 M with 64 or 128, 16 M with 32, and 9 M
+/// with 256, where the publisher gives up polling.
+inline constexpr std::uint64_t messages_until_room = 64;
+/// How many entries a ledger makes first; and then twice as many each time.
+inline constexpr std::size_t first_entries = 64;
+/// How many threads may acknowledge without the mutex, and how often until a consumer collects that.
+inline constexpr std::size_t acknowledged_shards = 8;
+inline constexpr std::size_t acknowledged_slots = 64;
+#endif
+inline constexpr std::size_t inbox_bytes = 16'384;
+/// By how much, in nanoseconds, a timeout may end late, and the kernel's tick come late, which is read instead of the
+/// clock: 6 ns instead of 25. And how many ticks that is at least; else the clock is read.
+inline constexpr std::int64_t latest = 250'000'000;
+inline constexpr std::int64_t ticks_late = 16;
+
 // ---- Rings -----------------------------------------------------------------------------------------------------
 
 #if defined(KEW_MODEL)

@@ -10,8 +10,9 @@
 // sleeps no longer than until the earliest timer; the others sleep until they are woken. A timekeeper that leaves has one
 // of the others look, which becomes it; and so does a visit that sets an earlier timer than the timekeeper knows.
 //
-// An Owner that has `static constexpr bool uses_inbox = true` also has publish_quickly(), which takes another mutex and
-// leaves what arrives in an inbox; then an owner that makes something ready collects first.
+// Two things go by the mutex. With an Inbox, publish_quickly() leaves a message in it, under another mutex; then an owner
+// that makes something ready collects first. And a holder that is in time leaves what it acknowledges in a shard
+// (acknowledge_quickly()), from which visits take it that need its room, its number, or an entry to use again.
 //
 // Where the owner must wait for a disk in the middle of a call, it makes two visits: an entry that is outstanding, and
 // whose ticket it has, is its own until then, but for its timeout.
@@ -28,9 +29,11 @@
 #include <kew/detail/machine/clock.hpp>
 #include <kew/detail/machine/min_max.hpp>
 #include <kew/detail/machine/sync.hpp>
+#include <kew/detail/machine/tuning.hpp>
+#include <kew/detail/message/acknowledged.hpp>
 #include <kew/detail/message/any_limit.hpp>
 #include <kew/detail/message/delivery_owner.hpp>
-#include <kew/detail/message/inbox.hpp>
+#include <kew/detail/message/late_clock.hpp>
 #include <kew/detail/message/ledger.hpp>
 #include <kew/detail/wait/condition.hpp>
 #include <kew/detail/wait/mutex.hpp>
@@ -41,7 +44,15 @@
 
 namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
 
-template <class Owner, class Payload, class Wait, class Meter = no_meter>
+/// Of a queue whose publishers and holders all take the mutex.
+/// @{
+struct no_inbox {
+  explicit no_inbox(std::size_t) noexcept {}
+};
+struct nothing_acknowledged {};
+/// @}
+
+template <class Owner, class Payload, class Wait, class Meter = no_meter, class Inbox = no_inbox>
 class books {
   static_assert(wait_policy<Wait>, "kew: the second parameter of a work_queue says how to wait: see wait.hpp");
   static_assert(
@@ -51,8 +62,10 @@ class books {
  public:
   using entry = ledger_entry<Payload, Meter>;
 
-  explicit books(const queue_options& options) noexcept
-      : ledger_(options.capacity, options.max_attempts, options.visibility_timeout) {}
+  explicit books(const queue_options& options)
+      : clock_(options.visibility_timeout),
+        ledger_(options.capacity, options.max_attempts, options.visibility_timeout),
+        inbox_(options.capacity) {}
   books(const books&) = delete;
   books& operator=(const books&) = delete;
 
@@ -70,8 +83,17 @@ class books {
       books_.advance(here);
       return here;
     }
+    /// The same for less, where the queue's timeout is long; the time may be a bit late.
+    time_point catch_up_late() noexcept {
+      const time_point here = books_.clock_.now();
+      if (books_.ledger_.next_due() > here) [[likely]]
+        return here;
+      return catch_up();
+    }
     /// Brings in what has arrived, to be called before something else becomes ready.
     void collect() noexcept { books_.collect(); }
+    /// Brings in what was acknowledged, to be called before anything depends on that.
+    void collect_acknowledged() noexcept { books_.collect_acknowledged(); }
     detail::ledger<Payload, Meter>& ledger() noexcept { return books_.ledger_; }
 
    private:
@@ -82,38 +104,65 @@ class books {
   /// the limit says.
   template <class Add>
   status publish(lane in, const any_limit& limit, Add add) {
-    const auto look = [&](visit& here) {
-      revoke();
+    return publish_by(limit, [&](visit& here) {
       if (closed_[index(in)]) return status::closed;
+      collect_acknowledged();
+      revoke();
       if (in == lane::live && !ledger_.has_room()) {
         here.catch_up();
         if (!ledger_.has_room()) return status::full;
       }
       add(ledger_);
-      lend();
       return status::success;
-    };
-    status outcome = status::full;
-    {
-      visit here(*this);
-      outcome = look(here);
-    }
-    if (outcome == status::full && !limit.at_once) [[unlikely]]
-      outcome = wait(room_, limit, status::full, look);
-    return outcome;
+    });
   }
 
-  /// Makes a payload of `arguments` in the live lane, where there is known to be room. False: the arguments are
-  /// untouched, and publish says more.
-  template <class... A>
-  bool publish_quickly(A&&... arguments) {
-    using answer = typename decltype(inbox_)::answer;
-    const answer given = inbox_.add(std::forward<A>(arguments)...);
-    if (given == answer::wanted) [[unlikely]] {
-      visit here(*this);
-      here.collect();
+  /// The same in the live lane, by the inbox. `message` is moved from where the answer is success.
+  status publish(Payload& message, const any_limit& limit) {
+    if (publish_quickly(message)) [[likely]]
+      return status::success;
+    if (!limit.at_once && inbox_.is_being_emptied()) {
+      // The mutex is left to that thread.
+      Wait policy;
+      while (policy.poll_again() && inbox_.is_being_emptied())
+        if (inbox_.may_have_room() && publish_quickly(message)) return status::success;
     }
-    return given != answer::no;
+    return publish_by(limit, [&](visit& here) {
+      if (closed_[index(lane::live)]) return status::closed;
+      collect_acknowledged();
+      for (;;) {
+        if (!inbox_.make_room(ledger_)) {
+          here.catch_up();
+          if (!inbox_.make_room(ledger_)) return status::full;
+        }
+        // Other publishers may have used that already.
+        const auto given = inbox_.add(message);
+        if (given == Inbox::answer::no) continue;
+        if (given == Inbox::answer::wanted) collect();
+        return status::success;
+      }
+    });
+  }
+  /// Those of the messages, from the front, for which there is known to be room; how many.
+  std::size_t publish_known(std::span<Payload> messages) noexcept {
+    std::size_t count = 0;
+    tell_if_wanted(inbox_.add(messages, count));
+    return count;
+  }
+
+  /// An acknowledgement without the mutex, by a holder that is in time; after it the queue may be gone. False: it was not
+  /// given, and the mutex is needed. `let_go(entry&)` moves the message out.
+  template <class LetGo>
+  bool acknowledge_quickly(const delivery_ticket& ticket, LetGo let_go) noexcept {
+    using ledger_type = detail::ledger<Payload, Meter>;
+    const time_point due = ledger_type::due(ticket);
+    if (due != never && clock_.now() >= due) return false;
+    return acknowledged_.add([&](entry*& held) noexcept {
+      held = ledger_type::lent_by(ticket);
+      if (held == nullptr) return false;
+      let_go(*held);
+      return true;
+    });
   }
 
   /// Waits for a message in that lane and calls `take(visit&, entry&, now)`, which answers a result and has
@@ -123,12 +172,11 @@ class books {
       -> std::invoke_result_t<Take&, visit&, entry&, time_point> {
     using answer = std::invoke_result_t<Take&, visit&, entry&, time_point>;
     const auto look = [&](visit& here) -> answer {
-      const time_point now = here.catch_up();
-      if (entry* const first = ledger_.front(from)) return take(here, *first, now);
-      if (from == lane::live) {
-        collect_or_want();
-        if (entry* const first = ledger_.front(from)) return take(here, *first, now);
-      }
+      const time_point now = here.catch_up_late();
+      entry* const first = front(from);
+      if (first != nullptr) [[likely]]
+        return take(here, *first, now);
+      collect_acknowledged();
       return has_ended(from) ? status::closed : status::empty;
     };
     answer outcome = [&]() -> answer {
@@ -143,14 +191,22 @@ class books {
   void close(lane what) noexcept {
     const visit here(*this);
     revoke();  // so no arrival comes after this
+    shut_acknowledged();
     closed_[index(what)] = true;
   }
 
   queue_counts counts(lane of) noexcept {
     visit here(*this);
-    here.collect();
+    here.collect_acknowledged();
     here.catch_up();
-    return here.ledger().counts(of);
+    queue_counts all = ledger_.counts(of);
+    if constexpr (has_inbox)
+      if (of == lane::live)
+        inbox_.count([&all](std::size_t arrived) {
+          all.published += arrived;
+          all.ready += arrived;
+        });
+    return all;
   }
 
  protected:
@@ -160,6 +216,7 @@ class books {
   bool extend(const delivery_ticket& ticket, std::chrono::nanoseconds longer) noexcept {
     visit here(*this);
     if (is_gone_) return false;
+    collect_acknowledged();
     const time_point now = here.catch_up();
     entry* const held = ledger_.find(ticket);
     if (held == nullptr) return false;
@@ -167,11 +224,26 @@ class books {
     return true;
   }
 
+  /// The queue is gone: says how many deliveries have not ended yet.
+  std::uint64_t end() noexcept {
+    visit here(*this);
+    is_gone_ = true;
+    shut_acknowledged();
+    return ledger_.hand_overs() - acknowledged_quickly_;
+  }
+  /// Destroys all messages, after the end.
+  void clear() noexcept {
+    ledger_.clear();
+    if constexpr (has_inbox) inbox_.clear();
+  }
+
   /// For those that are inside a visit, or after the last one.
   detail::ledger<Payload, Meter>& without_visits() noexcept { return ledger_; }
 
   /// The queue is gone, and deliveries live on. Guarded by the mutex.
   bool is_gone_ = false;
+
+  static constexpr bool has_inbox = !std::is_same_v<Inbox, no_inbox>;
 
  private:
   friend class visit;
@@ -188,35 +260,79 @@ class books {
     alignas(cache_line) hint<bool> worth_a_look{};
   };
 
+  template <class Look>
+  status publish_by(const any_limit& limit, Look look) {
+    status outcome = status::full;
+    {
+      visit here(*this);
+      outcome = look(here);
+    }
+    if (outcome == status::full && !limit.at_once) [[unlikely]]
+      outcome = wait(room_, limit, status::full, look);
+    return outcome;
+  }
+
   void advance(time_point now) noexcept {
     ledger_.meter().look_at_clock(now);
     if (ledger_.next_due() > now) [[likely]]
       return;
+    shut_acknowledged();  // so that no holder acknowledges what is taken away
     collect();
     ledger_.advance(now, [this](entry& late) { static_cast<Owner*>(this)->timed_out(late); });
   }
 
-  static constexpr bool has_inbox() noexcept {
-    if constexpr (requires { requires Owner::uses_inbox; })
-      return true;
-    else
-      return false;
+  /// The first ready entry of a lane, or null.
+  entry* front(lane of) noexcept {
+    if (entry* const first = ledger_.front(of)) return first;
+    if constexpr (has_inbox)
+      if (of == lane::live) {
+        if (ledger_.hand_overs() % tuning::messages_until_room == 0) make_room();
+        if (inbox_.take(ledger_)) return ledger_.front(of);
+        make_room();
+      }
+    return nullptr;
+  }
+  /// Publishers need not come for it, as long as they are slower.
+  void make_room() noexcept {
+    collect_acknowledged();
+    if constexpr (has_inbox)
+      if (!closed_[index(lane::live)]) inbox_.raise_for_consumer(ledger_);
   }
   void collect() noexcept {
-    if constexpr (has_inbox()) inbox_.collect(ledger_);
-  }
-  void collect_or_want() noexcept {
-    if constexpr (has_inbox()) {
-      inbox_.collect_or_want(ledger_);
-      if (ledger_.front(lane::live) == nullptr) wants_arrivals_ = true;
-    }
+    if constexpr (has_inbox) inbox_.collect(ledger_);
   }
   void revoke() noexcept {
-    if constexpr (has_inbox()) inbox_.revoke(ledger_);
+    if constexpr (has_inbox) inbox_.revoke(ledger_);
   }
-  void lend() noexcept {
-    if constexpr (has_inbox())
-      if (!closed_[index(lane::live)]) inbox_.lend(ledger_);
+  bool publish_quickly(Payload& message) noexcept {
+    const auto given = inbox_.add(message);
+    tell_if_wanted(given);
+    return given != Inbox::answer::no;
+  }
+  template <class Answer>
+  void tell_if_wanted(Answer given) noexcept {
+    if (given != Answer::wanted) [[likely]]
+      return;
+    visit here(*this);
+    here.collect();
+  }
+
+  void collect_acknowledged() noexcept {
+    if constexpr (has_inbox) acknowledged_.take([this](entry* done) { count_off(*done); });
+  }
+  /// From now on holders take the mutex, until a visit ends of which no thread is left that they concern.
+  void shut_acknowledged() noexcept {
+    if constexpr (has_inbox) acknowledged_.shut([this](entry* done) { count_off(*done); });
+  }
+  void count_off(entry& done) noexcept {
+    // Its holder has ended with that.
+    ledger_.acknowledge(done);
+    ++acknowledged_quickly_;
+  }
+  /// Whether a thread sleeps that an acknowledgement may concern, or the queue is gone.
+  bool minds_acknowledgements() const noexcept {
+    if (room_.changed.has_waiters() || is_gone_) return true;
+    return (closed_[0] || closed_[1]) && (items_[0].changed.has_waiters() || items_[1].changed.has_waiters());
   }
 
   /// Nothing is in the lane, and nothing will come any more. The dead letters end with the queue, too.
@@ -228,22 +344,42 @@ class books {
 
   /// Leaves the mutex, and wakes the threads that this visit concerns.
   void leave() noexcept {
+    if (ledger_.has_news() || ledger_.next_due() < told_until_ || wants_to_be_told()) [[unlikely]]
+      return leave_and_wake();
+    mutex_.unlock();
+  }
+  bool wants_to_be_told() const noexcept {
+    if constexpr (has_inbox)
+      return acknowledged_.is_shut() || wants_arrivals_;
+    else
+      return closed_[0] || closed_[1];
+  }
+  [[gnu::noinline]] void leave_and_wake() noexcept {
     const ledger_news news = ledger_.take_news();
     const time_point due = ledger_.next_due();
     const std::size_t live = owed(items_[0], has_ended(lane::live) ? all_of_them : news.ready[0], due);
     const std::size_t dead = owed(items_[1], has_ended(lane::dead) ? all_of_them : news.ready[1], due);
     const std::size_t room = owed(room_, closed_[0] ? all_of_them : news.room, due);
-    if (wants_arrivals_ && news.ready[0] > 0 && !items_[0].changed.has_waiters()) {
-      wants_arrivals_ = false;
-      inbox_.want_no_more();
-    }
+    if constexpr (has_inbox)
+      if (wants_arrivals_ && !items_[0].changed.has_waiters()) {
+        wants_arrivals_ = false;
+        inbox_.want_no_more();
+      }
+    if constexpr (has_inbox)
+      if (acknowledged_.is_shut() && !minds_acknowledgements()) acknowledged_.open();
+    told_until_ = time_point::min();
+    for (const place* each : {&items_[0], &items_[1], &room_})
+      if (each->changed.has_waiters()) told_until_ = detail::max(told_until_, each->kept_until);
     mutex_.unlock();
     items_[0].changed.wake(live);
     items_[1].changed.wake(dead);
     room_.changed.wake(room);
   }
-  static std::size_t owed(place& where, std::size_t things, time_point due) noexcept {
+  static void note(place& where, std::size_t things) noexcept {
     if (things > 0 && !where.is_worth_a_look) where.worth_a_look.set(where.is_worth_a_look = true);
+  }
+  static std::size_t owed(place& where, std::size_t things, time_point due) noexcept {
+    note(where, things);
     if (!where.changed.has_waiters()) [[likely]]
       return 0;
     // One more than there are things for becomes the timekeeper.
@@ -257,10 +393,7 @@ class books {
       -> std::invoke_result_t<Look&, visit&> {
     any_limit::watch watch(limit, where.changed);
     Wait policy;
-    // A publisher that waits for room waits for more than one place at a time: there is enough to do for the others.
-    const bool hurries = &where != &room_;
-    while (policy.poll_again())
-      if (hurries && where.worth_a_look.get()) break;
+    poll(where, policy);
     condition::ticket ticket = 0;
     time_point kept = never;
     bool entered = false;
@@ -268,6 +401,7 @@ class books {
       if (entered) where.changed.sleep(ticket, detail::min(watch.deadline(), kept));
       visit here(*this);
       if (entered) where.changed.leave();
+      told_until_ = never;  // so that the end of this visit looks at who sleeps
       if (kept != never && where.kept_until == kept) where.kept_until = never;
       auto outcome = look(here);
       if (status_of(outcome) != in_vain) return outcome;
@@ -277,21 +411,59 @@ class books {
         where.changed.leave();
         return watch.verdict(in_vain);
       }
+      if (be_told(where)) {
+        auto once_more = look(here);
+        if (status_of(once_more) != in_vain) {
+          where.changed.leave();
+          return once_more;
+        }
+      }
       entered = true;
       kept = never;
       if (const time_point due = ledger_.next_due(); due < where.kept_until) where.kept_until = kept = due;
     }
   }
+  void poll(place& where, Wait& policy) noexcept {
+    // What becomes free in the ledger is no reason for a publisher to look at once: it waits for more than one place at a
+    // time, and there is enough to do for the others.
+    while (policy.poll_again()) {
+      if (&where != &room_ && where.worth_a_look.get()) return;
+      if constexpr (has_inbox) {
+        if (&where == &room_ && inbox_.may_have_room()) return;
+        if (&where == &items_[0] && inbox_.may_have_any()) return;
+      }
+    }
+  }
+  /// For the caller, who has entered: what comes by the mutex is told from now on. True: it looks once more, because some
+  /// may have come before.
+  bool be_told(place& where) noexcept {
+    bool came = false;
+    if constexpr (has_inbox) {
+      if (minds_acknowledgements() && !acknowledged_.is_shut()) {
+        shut_acknowledged();
+        came = true;
+      }
+      if (&where == &items_[0] && !wants_arrivals_) {
+        wants_arrivals_ = true;
+        came |= inbox_.want();
+      }
+    }
+    return came;
+  }
 
   static constexpr std::size_t all_of_them = SIZE_MAX;
 
   mutex mutex_{};
+  const late_clock clock_;
   detail::ledger<Payload, Meter> ledger_;
   bool closed_[2] = {false, false};
   place items_[2]{};
   place room_{};
-  bool wants_arrivals_ = false;  ///< The inbox was told so.
-  inbox<detail::ledger<Payload, Meter>> inbox_{};
+  time_point told_until_ = never;  ///< An earlier timer concerns a thread that sleeps; or who does has changed.
+  std::uint64_t acknowledged_quickly_ = 0;  ///< How many deliveries have ended by that.
+  bool wants_arrivals_ = false;             ///< The inbox was told so.
+  [[no_unique_address]] Inbox inbox_;
+  [[no_unique_address]] std::conditional_t<has_inbox, acknowledged<entry*>, nothing_acknowledged> acknowledged_{};
 };
 
 }}}  // namespace kew::KEW_NAMESPACE::detail

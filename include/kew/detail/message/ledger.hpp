@@ -33,6 +33,7 @@
 #include <kew/detail/machine/clock.hpp>
 #include <kew/detail/machine/min_max.hpp>
 #include <kew/detail/machine/sync.hpp>
+#include <kew/detail/machine/tuning.hpp>
 #include <kew/detail/message/delivery_owner.hpp>
 #include <kew/detail/meter/queue_meter.hpp>
 #include <kew/queue_options.hpp>
@@ -54,6 +55,7 @@ class ledger_entry {
  public:
   /// What the owner keeps of the message; there from add() until acknowledge().
   Payload& payload() noexcept { return *payload_; }
+  void discard() noexcept { payload_.reset(); }
   /// Puts another payload in the place of one that was moved out.
   void restock(Payload&& with) noexcept(std::is_nothrow_move_constructible_v<Payload>) {
     payload_.emplace(std::move(with));
@@ -86,6 +88,8 @@ class ledger_entry {
   time_point due_ = never;                ///< The end of its delay or of its timeout.
   std::size_t heap_index_ = not_in_heap;  ///< Where it is in the heap.
   std::uint64_t hand_over_ = 0;           ///< The number of its last hand-over, of all lanes.
+  atomic<std::uint64_t> lent_{0};         ///< The same while it is outstanding, for its holder; else 0.
+  atomic<clock::rep> until_{0};           ///< due_ of an outstanding one, for its holder.
   std::unique_ptr<const std::string> reason_{};
   std::optional<Payload> payload_{};
   [[no_unique_address]] typename Meter::stamp stamp_{};  ///< When it came in.
@@ -154,13 +158,15 @@ class ledger {
   /// Whether the live lane has room for one more. The dead one always has.
   bool has_room() const noexcept { return inside(lane::live) < capacity_; }
 
+  /// How many more the live lane has room for.
+  std::size_t room() const noexcept {
+    return has_room() ? capacity_ - static_cast<std::size_t>(inside(lane::live)) : 0;
+  }
+
   /// For an owner that writes to a disk before it adds: room and memory for one more, until add_reserved or unreserve.
   /// Throws std::bad_alloc; then nothing has changed.
   void reserve(lane in) {
-    std::size_t used = 1 + reserved_[0] + reserved_[1];
-    for (const queue_counts& each : counts_)
-      used += static_cast<std::size_t>(each.ready + each.delayed + each.outstanding);
-    if (used > entries_) grow();
+    if (spare() == 0) grow();
     ++reserved_[index(in)];
   }
   /// As add, without a need for memory. If the payload's constructor throws, the place is still reserved.
@@ -181,64 +187,50 @@ class ledger {
   template <class... A>
   entry& add(lane in, A&&... arguments) {
     if (unused_ == nullptr) grow();
-    entry& made = *unused_;
-    fill(made, in, std::forward<A>(arguments)...);
-    unused_ = made.next_;
-    ++sum(in).published;
-    make_ready(made);
+    entry& made = fill(in, std::forward<A>(arguments)...);
+    ++news_.ready[index(in)];
     if (in == lane::live) made.stamp_ = meter_.entered(inside(in));
     return made;
   }
+  /// The same for one that came by an inbox, where an entry is spare; no news.
+  template <class... A>
+  void take_in(A&&... arguments) noexcept {
+    fill(lane::live, std::forward<A>(arguments)...);
+  }
+  /// So many have come in by that whose news it is.
+  void tell(std::size_t taken_in) noexcept { news_.ready[index(lane::live)] += taken_in; }
 
   // ---- For an inbox, which is filled without the owner's mutex --------------------------------------------------
 
-  /// Ready entries in the order in which they arrived.
-  struct arrivals {
-    list entries{};
-    std::size_t count = 0;
-
-    void add(entry& arriving) noexcept {
-      entries.add(arriving);
-      ++count;
-    }
-  };
-
-  /// Asks for the lines of an entry that will be wanted next.
-  static void fetch(const entry* next) noexcept {
-    const auto from = reinterpret_cast<std::uintptr_t>(next);
-    for (std::size_t i = 0; i < detail::min<std::size_t>(sizeof(entry), 2 * cache_line); i += cache_line)
-      prefetch_for_writing(from + i);
-  }
-  static entry* next_unused(const entry& unused) noexcept { return unused.next_; }
-  /// Makes a ready entry of an unused one. Throws what the payload's constructor throws; then nothing has changed.
-  template <class... A>
-  static void fill(entry& unused, lane in, A&&... arguments) {
-    unused.payload_.emplace(std::forward<A>(arguments)...);
-    unused.lane_ = in;
-    unused.attempts_ = 0;
-    unused.failures_ = 0;
-    unused.place_ = entry::place::ready;
-    unused.due_ = never;
-  }
-  /// Puts arrivals behind all that are ready in the live lane. They must have room.
-  void take_in(const arrivals& from) noexcept {
-    ready_[index(lane::live)].join(from.entries);
-    queue_counts& here = sum(lane::live);
-    here.published += from.count;
-    here.ready += from.count;
-    news_.ready[index(lane::live)] += from.count;
-  }
-  /// How many more the live lane has room for.
-  std::size_t room() const noexcept {
-    return has_room() ? capacity_ - static_cast<std::size_t>(inside(lane::live)) : 0;
-  }
-
+  /// How many entries are unused and not reserved.
+  std::size_t spare() const noexcept { return entries_ - used(); }
   bool has_unused() const noexcept { return unused_ != nullptr; }
-  /// All unused entries, which only fill() may touch then; or what is left of them back, where there is none.
-  /// @{
-  entry* take_unused() noexcept { return std::exchange(unused_, nullptr); }
-  void give_unused(entry* some) noexcept { unused_ = some; }
-  /// @}
+  /// Makes more entries. Throws std::bad_alloc; then nothing has changed.
+  void grow() {
+    // Twice as many each time, so that a large queue has few chunks.
+    const std::size_t more = chunks_.empty() ? tuning::first_entries : 2 * chunks_.back().size;
+    // First, so that no later call needs memory: every entry may be in the heap.
+    heap_.reserve(entries_ + more);
+    chunks_.push_back({std::make_unique<entry[]>(more), more});
+    entries_ += more;
+    for (std::size_t i = more; i-- > 0;) {
+      entry& fresh = chunks_.back().entries[i];
+      fresh.next_ = unused_;
+      unused_ = &fresh;
+    }
+  }
+
+  // ---- For an owner whose holders acknowledge without its mutex ---------------------------------------------------
+
+  /// By when the entry of a ticket must be acknowledged, as far as the holder of the ticket can know. Any thread.
+  static time_point due(const delivery_ticket& ticket) noexcept {
+    return time_point(clock::duration(at(ticket)->until_.load(relaxed)));
+  }
+  /// The entry of a ticket, if it is outstanding by this very ticket. Any thread, while no timeout is ended.
+  static entry* lent_by(const delivery_ticket& ticket) noexcept {
+    entry* const held = at(ticket);
+    return held->lent_.load(relaxed) == ticket.hand_over ? held : nullptr;
+  }
 
   // ---- After a crash ---------------------------------------------------------------------------------------------
 
@@ -283,10 +275,12 @@ class ledger {
     ready.hand_over_ = ++hand_overs_;
     ready.place_ = entry::place::outstanding;
     ready.due_ = time_after(now, timeout_);
-    if (ready.due_ == never) return;
-    // A thread may have looked at the clock before another one that came first.
-    if (in_order_.last != nullptr) ready.due_ = detail::max(ready.due_, in_order_.last->due_);
-    in_order_.add(ready);
+    if (ready.due_ != never) {
+      // A thread may have looked at the clock before another one that came first.
+      if (in_order_.last != nullptr) ready.due_ = detail::max(ready.due_, in_order_.last->due_);
+      in_order_.add(ready);
+    }
+    lend(ready);
   }
 
   /// The entry that is outstanding by this very ticket; null where it is too late, or a verdict was given.
@@ -305,6 +299,7 @@ class ledger {
     leave_timers(outstanding);
     outstanding.due_ = due;
     enter_heap(outstanding);
+    outstanding.until_.store(due.time_since_epoch().count(), relaxed);
   }
 
   /// The message is done. Its payload is destroyed: an owner that minds where has moved it out before.
@@ -370,6 +365,7 @@ class ledger {
   }
   /// The timeout is over, but the message is still the holder's: it stays outstanding until it is back.
   void miss(entry& outstanding) noexcept {
+    outstanding.lent_.store(0, relaxed);
     leave_timers(outstanding);
     outstanding.place_ = entry::place::late;
   }
@@ -412,6 +408,8 @@ class ledger {
   /// What times those in the live lane. Its owner shows it the clock before what ends their time.
   Meter& meter() noexcept { return meter_; }
 
+  /// Whether that is anything.
+  bool has_news() const noexcept { return (news_.ready[0] | news_.ready[1] | news_.room) != 0; }
   /// What has happened since this was last asked.
   ledger_news take_news() noexcept { return std::exchange(news_, {}); }
 
@@ -433,26 +431,32 @@ class ledger {
   queue_counts& sum(lane of) noexcept { return counts_[index(of)]; }
 
   /// No entry is ever freed before the ledger is, so even an old ticket leads to one.
-  entry* with(const delivery_ticket& ticket) noexcept {
+  static entry* at(const delivery_ticket& ticket) noexcept {
     // NOLINTNEXTLINE(performance-no-int-to-ptr): the ticket was made from this pointer
-    entry* const found = reinterpret_cast<entry*>(ticket.place);
+    return reinterpret_cast<entry*>(ticket.place);
+  }
+  static entry* with(const delivery_ticket& ticket) noexcept {
+    entry* const found = at(ticket);
     return found != nullptr && found->hand_over_ == ticket.hand_over ? found : nullptr;
   }
 
-  void grow() {
-    // Twice as many each time, so that a large queue has few chunks.
-    const std::size_t more = chunks_.empty() ? first_chunk : 2 * chunks_.back().size;
-    // First, so that no later call needs memory: every entry may be in the heap.
-    heap_.reserve(entries_ + more);
-    chunks_.push_back({std::make_unique<entry[]>(more), more});
-    entries_ += more;
-    for (std::size_t i = more; i-- > 0;) {
-      entry& fresh = chunks_.back().entries[i];
-      fresh.next_ = unused_;
-      unused_ = &fresh;
-    }
+  /// Makes a ready entry of an unused one.
+  template <class... A>
+  entry& fill(lane in, A&&... arguments) {
+    entry& made = *unused_;
+    made.payload_.emplace(std::forward<A>(arguments)...);
+    unused_ = made.next_;
+    made.lane_ = in;
+    made.place_ = place::ready;
+    made.attempts_ = 0;
+    made.failures_ = 0;
+    made.due_ = never;
+    ready_[index(in)].add(made);
+    queue_counts& here = sum(in);
+    ++here.published;
+    ++here.ready;
+    return made;
   }
-
   void make_ready(entry& coming) noexcept {
     coming.place_ = place::ready;
     coming.due_ = never;
@@ -466,8 +470,31 @@ class ledger {
     meter_.left(leaving.stamp_);
   }
 
+  /// How many entries have a message, or are reserved.
+  std::size_t used() const noexcept {
+    std::size_t used = reserved_[0] + reserved_[1];
+    for (const queue_counts& each : counts_)
+      used += static_cast<std::size_t>(each.ready + each.delayed + each.outstanding);
+    return used;
+  }
+
+  /// Asks for the lines of an entry that will be wanted next.
+  static void fetch(const entry* next) noexcept {
+    const auto from = reinterpret_cast<std::uintptr_t>(next);
+    for (std::size_t i = 0; i < detail::min<std::size_t>(sizeof(entry), 2 * cache_line); i += cache_line)
+      prefetch_for_writing(from + i);
+  }
+
+  /// From here on the holder may acknowledge it.
+  static void lend(entry& handed_over) noexcept {
+    // relaxed: the delivery itself passes them on
+    handed_over.until_.store(handed_over.due_.time_since_epoch().count(), relaxed);
+    handed_over.lent_.store(handed_over.hand_over_, relaxed);
+  }
+
   /// Takes an entry out of the outstanding ones.
   queue_counts& take(entry& outstanding) noexcept {
+    outstanding.lent_.store(0, relaxed);
     leave_timers(outstanding);
     queue_counts& here = sum(outstanding.lane_);
     --here.outstanding;
@@ -517,8 +544,6 @@ class ledger {
     }
     set(at, sinking);
   }
-
-  static constexpr std::size_t first_chunk = 64;
 
   const std::size_t capacity_;
   const std::chrono::nanoseconds timeout_;

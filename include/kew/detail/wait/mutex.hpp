@@ -16,6 +16,7 @@
 
 #include <kew/config.hpp>
 #include <kew/detail/machine/clock.hpp>
+#include <kew/detail/machine/fence.hpp>
 #include <kew/detail/machine/futex.hpp>
 #include <kew/detail/machine/sync.hpp>
 #include <kew/detail/machine/tuning.hpp>
@@ -33,17 +34,17 @@ class mutex {
       wait();
   }
 
-  /// May fail for no reason.
   bool try_lock() noexcept {
-    std::uint32_t word = open;
     // Edge "mutex": takes over what the last holder did.
-    return word_.compare_exchange_weak(word, held, acquire, relaxed);
+    return word_.exchange(held, acquire) == open;
   }
 
   void unlock() noexcept {
-    // Edge "mutex": hands over what this holder did.
-    if (word_.exchange(open, release) == awaited) [[unlikely]]
-      futex_wake(word_, 1);
+    word_.store(open, release);  // Edge "mutex": hands over what this holder did.
+    // Edge "look again": a thread whose mark is not seen here will see, at its next look, that the mutex is open.
+    fence_light(fence_);
+    if (awaited_.load(relaxed) != 0) [[unlikely]]
+      wake();
   }
 
   /// Holds the mutex for as long as it lives, or until it is told not to.
@@ -71,10 +72,8 @@ class mutex {
   };
 
  private:
-  // Nobody has it; a thread has it; a thread has it, and others may sleep.
   static constexpr std::uint32_t open = 0;
   static constexpr std::uint32_t held = 1;
-  static constexpr std::uint32_t awaited = 2;
 
   [[gnu::noinline]] void wait() noexcept {
     for (unsigned look = 0; look < tuning::mutex_looks; ++look) {
@@ -84,12 +83,24 @@ class mutex {
         for (unsigned i = 0; i < tuning::mutex_pauses; ++i) cpu_relax();
       }
     }
-    // A thread that has slept does not know whether it was the only one: it leaves the mark for the others.
-    while (word_.exchange(awaited, acquire) != open)  // Edge "mutex"
-      futex_wait(word_, awaited, never);
+    for (;;) {
+      // A thread that has slept does not know whether it was the only one: it leaves the mark for the others.
+      awaited_.store(1, relaxed);
+      fence_heavy(fence_);  // Edge "look again"
+      if (try_lock()) return;
+      futex_wait(awaited_, 1, never);
+    }
+  }
+  /// Takes the mark back first. So a thread that has marked, and does not sleep yet, will not; and the one that is woken
+  /// marks again.
+  [[gnu::noinline]] void wake() noexcept {
+    awaited_.store(0, relaxed);
+    futex_wake(awaited_, 1);
   }
 
-  futex_word word_{0};
+  atomic<std::uint32_t> word_{open};
+  futex_word awaited_{0};  ///< 1: threads sleep, or are about to.
+  asymmetric_fence fence_{};
 };
 
 }}}  // namespace kew::KEW_NAMESPACE::detail
