@@ -38,10 +38,13 @@ extern "C" long syscall(long call, ...) noexcept {
   std::va_list list;
   va_start(list, call);
   std::array<long, 6> with{};
-  for (long& each : with) each = va_arg(list, long);
+  // No more than were passed. The first five are in registers, whether they were or not.
+  for (std::size_t i = 0; i < 5; ++i) with[i] = va_arg(list, long);
+  const bool waits = call == kew::detail::futex_call && (with[1] & FUTEX_CMD_MASK) == FUTEX_WAIT_BITSET;
+  if (waits) with[5] = va_arg(list, long);
   va_end(list);
   if (call == SYS_membarrier && with[0] == MEMBARRIER_CMD_PRIVATE_EXPEDITED) ++membarriers;
-  if (call == SYS_futex && (with[1] & FUTEX_CMD_MASK) == FUTEX_WAIT_BITSET) ++sleeps;
+  if (waits) ++sleeps;
   return real(call, with[0], with[1], with[2], with[3], with[4], with[5]);
 }
 
