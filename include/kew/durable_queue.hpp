@@ -65,10 +65,12 @@
 #include <kew/detail/machine/sync.hpp>
 #include <kew/detail/message/any_limit.hpp>
 #include <kew/detail/message/books.hpp>
+#include <kew/detail/message/checked_options.hpp>
 #include <kew/detail/message/delivery_owner.hpp>
 #include <kew/detail/message/lane_queue.hpp>
 #include <kew/detail/message/ledger.hpp>
 #include <kew/detail/message/outliving_core.hpp>
+#include <kew/detail/message/why_dead.hpp>
 #include <kew/detail/wait/backoff.hpp>
 #include <kew/durable_options.hpp>
 #include <kew/error.hpp>
@@ -76,7 +78,6 @@
 #include <kew/queue_options.hpp>
 #include <kew/status.hpp>
 #include <kew/wait.hpp>
-#include <kew/work_queue.hpp>
 
 namespace kew { inline namespace KEW_NAMESPACE {
 

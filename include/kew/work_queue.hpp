@@ -41,7 +41,6 @@
 #include <memory>
 #include <optional>
 #include <span>
-#include <stdexcept>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -50,13 +49,14 @@
 #include <kew/detail/machine/sync.hpp>
 #include <kew/detail/message/any_limit.hpp>
 #include <kew/detail/message/books.hpp>
+#include <kew/detail/message/checked_options.hpp>
 #include <kew/detail/message/delivery_owner.hpp>
 #include <kew/detail/message/inbox.hpp>
 #include <kew/detail/message/lane_queue.hpp>
 #include <kew/detail/message/ledger.hpp>
 #include <kew/detail/message/outliving_core.hpp>
+#include <kew/detail/message/why_dead.hpp>
 #include <kew/detail/meter/queue_meter.hpp>
-#include <kew/error.hpp>
 #include <kew/message_queue.hpp>
 #include <kew/metrics.hpp>
 #include <kew/queue_options.hpp>
@@ -66,30 +66,6 @@
 namespace kew { inline namespace KEW_NAMESPACE {
 
 namespace detail {
-
-/// The options, if they make sense. Throws std::invalid_argument, which names what does not.
-inline const queue_options& checked(const queue_options& options) {
-  if (options.capacity == 0) raise_error(std::invalid_argument("kew: a queue of messages with capacity 0"));
-  if (options.max_attempts == 0) raise_error(std::invalid_argument("kew: a queue of messages with max_attempts 0"));
-  if (options.visibility_timeout <= std::chrono::nanoseconds::zero())
-    raise_error(std::invalid_argument("kew: a queue of messages with visibility_timeout " +
-                                      std::to_string(options.visibility_timeout.count()) + " ns"));
-  return options;
-}
-
-/// The reason of a dead letter that was not rejected.
-inline std::string failed_times(unsigned failures) {
-  return "failed " + std::to_string(failures) + (failures == 1 ? " time" : " times");
-}
-
-/// Why an entry is a dead letter; null where nobody has said.
-template <class Payload, class Meter>
-std::unique_ptr<const std::string> why_dead(const ledger_entry<Payload, Meter>& entry) {
-  if (entry.in() != lane::dead) return nullptr;
-  if (entry.reason() != nullptr) return std::make_unique<const std::string>(*entry.reason());
-  if (entry.failures() == 0) return nullptr;
-  return std::make_unique<const std::string>(failed_times(entry.failures()));
-}
 
 /// None where each message is timed, which needs the mutex; and none where a move may throw: the message has to be where it
 /// stays at once.
