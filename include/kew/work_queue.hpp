@@ -2,7 +2,7 @@
 //
 // Use when     jobs of one program must be done although the thread that took one may throw, hang or want to try again
 //              later. message_queue.hpp says what a delivery is and what each verdict means.
-// Avoid when   a job may be lost with its thread: blocking_queue.hpp passes about twice as many a second. When jobs must
+// Avoid when   a job may be lost with its thread: blocking_queue.hpp passes up to twice as many a second. When jobs must
 //              outlive the program: durable_queue.hpp.
 // Threads      any number, any call.
 // Progress     blocking: a call takes a mutex for a moment, and a thread that is stopped inside holds up the others. Two
