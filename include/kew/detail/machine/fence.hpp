@@ -104,7 +104,8 @@ class asymmetric_fence {
       full_fence();
   }
 
-  void heavy() noexcept {
+  /// Out of line, so that calls which do not wait save no registers for it.
+  [[gnu::noinline]] void heavy() noexcept {
     heavy_of_all([this](auto f) { f(*this); });
   }
 
