@@ -8,6 +8,8 @@
 
 #include <kew/config.hpp>
 
+#include "support/real_atomics.hpp"
+
 namespace kew_test {
 inline std::atomic<long> waits{0};
 inline std::atomic<long> yields{0};        // among the waits
@@ -15,25 +17,6 @@ inline std::atomic<unsigned> last_nap{0};  // in microseconds; 0: none yet
 }  // namespace kew_test
 
 namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
-
-template <class T>
-using atomic = std::atomic<T>;
-
-inline constexpr auto relaxed = std::memory_order_relaxed;
-inline constexpr auto acquire = std::memory_order_acquire;
-inline constexpr auto release = std::memory_order_release;
-inline constexpr auto acq_rel = std::memory_order_acq_rel;
-inline constexpr auto seq_cst = std::memory_order_seq_cst;
-
-template <class T>
-class hint {
- public:
-  T get() const noexcept { return value_.load(relaxed); }
-  void set(T value) noexcept { value_.store(value, relaxed); }
-
- private:
-  atomic<T> value_{};
-};
 
 inline void cpu_relax() noexcept { ++kew_test::waits; }
 inline void yield() noexcept {

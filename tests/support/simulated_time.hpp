@@ -2,7 +2,6 @@
 // time comes for which it sleeps.
 #pragma once
 
-#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <cstddef>
@@ -14,31 +13,14 @@
 
 #include <kew/config.hpp>
 
+#include "support/real_atomics.hpp"
+
 namespace kew_test {
 /// Since the beginning. Goes on when the test says so.
 inline std::chrono::nanoseconds simulated_time{std::chrono::hours(1)};
 }  // namespace kew_test
 
 namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
-
-template <class T>
-using atomic = std::atomic<T>;
-
-inline constexpr auto relaxed = std::memory_order_relaxed;
-inline constexpr auto acquire = std::memory_order_acquire;
-inline constexpr auto release = std::memory_order_release;
-inline constexpr auto acq_rel = std::memory_order_acq_rel;
-inline constexpr auto seq_cst = std::memory_order_seq_cst;
-
-template <class T>
-class hint {
- public:
-  T get() const noexcept { return value_; }
-  void set(T value) noexcept { value_ = value; }
-
- private:
-  T value_{};
-};
 
 inline std::uintptr_t thread_token() noexcept { return 1; }
 using thread = std::thread;
