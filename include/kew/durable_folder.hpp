@@ -8,7 +8,6 @@
 //              asked to go on.
 #pragma once
 
-#include <algorithm>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>

@@ -16,7 +16,8 @@
 // Time         the steady clock's. The timeout begins when receive hands the message over. A verdict after its end is
 //              refused, whether or not another thread has looked meanwhile. One of several seconds or more may end later than
 //              it was asked for, by less than a hundredth of it and by a quarter of a second at most: such deadlines are
-//              counted from the kernel's last tick, which is cheaper to read. extend() and delays are exact.
+//              counted from the kernel's last tick, which is cheaper to read; a tick that is later than that ends one early by the
+//              rest. extend() and delays are exact.
 // Room         capacity counts what is ready, delayed or outstanding. What comes back always has room. Dead letters do
 //              not count, and their queue has no bound: it never holds the queue up, and loses nothing.
 // Close        publishing ends; receive answers `closed` when nothing is left inside. The dead letters end then too, or

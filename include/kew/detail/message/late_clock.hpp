@@ -10,8 +10,9 @@
 
 namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
 
-/// Its time is never before the true one, and later by at most 1/128 of a timeout and a quarter of a second. So what is
-/// not due by it is not due; about anything else the true clock is asked.
+/// Its time is not before the true one, unless a tick of the kernel is later than it allows for, and later by at most 1/128
+/// of a timeout and a quarter of a second. So what is not due by it is not due; about anything else the true clock is
+/// asked.
 class late_clock {
  public:
   explicit late_clock(std::chrono::nanoseconds timeout) noexcept
