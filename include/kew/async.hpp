@@ -66,7 +66,7 @@ template <class Source, class Stop, class Schedule>
 auto make_async_pop(Source& source, Stop stop, Schedule schedule) {
   static_assert(pop_source<Source>, "kew: async_pop is for a blocking_queue or a consumer");
   static_assert(core_of<Source>::wakes, "kew: a queue with spin_wait or yield_wait wakes no coroutine");
-  using operation = async_pop_operation<typename Source::value_type, core_of<Source>>;
+  using operation = async_pop_operation<Source>;
   return awaiter<operation, Stop, Schedule>(operation(core_access::of(source)), std::move(stop), std::move(schedule));
 }
 

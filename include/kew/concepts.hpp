@@ -89,6 +89,28 @@ concept counts_refusals = requires(R& r, std::size_t n) { r.note_refused(n); };
 
 namespace detail {
 
+/// Pops in two steps, for a coroutine, which has to know whether there is an element before it can say where that goes.
+/// kew's rings do; but not one that is derived from them and has a try_pop of its own.
+template <class R>
+concept pops_in_two_steps =
+    ring<R> && requires(R& r, typename R::pop_claim& claim,
+                        result<typename R::value_type> (R::pop_claim::ring_type::*its_try_pop)()) {
+      { r.claim_pop(claim) } -> std::same_as<status>;
+      { r.claimed(claim) } -> std::same_as<typename R::value_type&>;
+      r.end_pop(claim);
+      its_try_pop = &R::try_pop;
+    };
+
+/// What lies between the two steps.
+template <class R>
+struct claim_of {
+  using type = struct none {};
+};
+template <pops_in_two_steps R>
+struct claim_of<R> {
+  using type = typename R::pop_claim;
+};
+
 template <class R>
 struct uncounted_ring {
   using type = R;

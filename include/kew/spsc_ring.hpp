@@ -230,6 +230,40 @@ class basic_spsc_ring {
     return released.count;
   }
 
+  /// A pop in two steps, for a caller that has to know whether there is an element before it can say where that goes.
+  /// From claim_pop to end_pop the pop is under way, as try_consume is while its function runs.
+  class pop_claim {
+   public:
+    using ring_type = basic_spsc_ring;  ///< What it is a claim on.
+
+   private:
+    friend basic_spsc_ring;
+    T* front_;
+    Index next_;
+  };
+
+  /// The consumer's: success, and then the oldest element is claimed; or empty.
+  [[gnu::always_inline]] status claim_pop(pop_claim& claim) noexcept {
+    solo::turn turn(consuming_, one_consumer);
+    require(!peeked_, "kew::spsc_ring: a pop while a peek is open; release or drop the peek first");
+    const Index position = popped_.load(relaxed);
+    const Index next = positions_.next(position);
+    T* const front = find_element(position, next);
+    if (front == nullptr) return status::empty;
+    claim.front_ = front;
+    claim.next_ = next;
+    turn.stay();
+    return status::success;
+  }
+  /// What was claimed, to be moved out.
+  T& claimed(const pop_claim& claim) noexcept { return *claim.front_; }
+  /// Destroys what was claimed and frees its slot. Once, by the consumer.
+  [[gnu::always_inline]] void end_pop(const pop_claim& claim) noexcept {
+    std::destroy_at(claim.front_);
+    give_back(claim.next_);
+    consuming_.leave();
+  }
+
   /// The producer's: up to `n` free slots to be written in place. Nothing is in the ring before commit(). No other push
   /// may come between.
   write_claim try_claim(std::size_t n) noexcept {
@@ -370,7 +404,7 @@ class basic_spsc_ring {
   // ---- The consumer's ----
 
   /// The element at `position`, after which comes `next`; or nothing.
-  T* find_element(Index position, Index next) noexcept {
+  [[gnu::always_inline]] T* find_element(Index position, Index next) noexcept {
     if constexpr (Way == publication::by_slot) {
       numbered* const slots = pop_slots_;
       if (slots == nullptr) [[unlikely]]

@@ -36,7 +36,7 @@ void behaves_like_a_bounded_deque(std::size_t capacity, std::size_t steps, rando
     model.pop_front();
   };
   for (std::size_t step = 0; step < steps; ++step) {
-    switch (random.below(9)) {
+    switch (random.below(10)) {
       case 0: pushed(in.try_push(make<T>(next))); break;
       case 1:
         if constexpr (std::is_copy_constructible_v<T>) {
@@ -89,6 +89,16 @@ void behaves_like_a_bounded_deque(std::size_t capacity, std::size_t steps, rando
         for (const T& element : taken) popped(read(element));
         break;
       }
+      case 8:
+        if constexpr (kew::detail::pops_in_two_steps<std::remove_reference_t<decltype(out)>>) {
+          typename std::remove_reference_t<decltype(out)>::pop_claim claim{};
+          const status answer = out.claim_pop(claim);
+          REQUIRE(answer == (model.empty() ? status::empty : status::success));
+          if (!answer) break;
+          popped(read(out.claimed(claim)));
+          out.end_pop(claim);
+        }
+        break;
       default:
         // Lean one way for a while, so that full and empty both come up.
         for (std::size_t i = random.below(capacity + 1); i > 0; --i)
@@ -274,6 +284,39 @@ void consuming_in_place() {
   }
 }
 
+/// claim_pop and end_pop, where they are.
+template <class S>
+void popping_in_two_steps() {
+  using T = typename S::value_type;
+  using ring = std::remove_reference_t<decltype(std::declval<S&>().out())>;
+
+  SECTION("a pop in two steps leaves the element in its slot until its end, which destroys it and frees the slot") {
+    if constexpr (kew::detail::pops_in_two_steps<ring>) {
+      nothing_leaks([] {
+        S subject(some_capacity<S>());
+        for (int round = 0; round < 5; ++round) {
+          fill(subject, 4, subject.in().capacity());
+          const long alive = tracked::alive;
+          const long moves = tracked::moves;
+          typename ring::pop_claim claim{};
+          CHECK(subject.out().claim_pop(claim) == status::success);
+          CHECK(read(subject.out().claimed(claim)) == 4);
+          CHECK(tracked::alive == alive);
+          CHECK_FALSE(subject.in().try_push(make<T>(9)));
+          subject.out().end_pop(claim);
+          CHECK(tracked::moves <= moves + 1);  // of the one that was refused
+          CHECK(tracked::alive <= alive);
+          CHECK(subject.out().size_approx() == subject.in().capacity() - 1);
+          expect(subject, 5, subject.in().capacity() - 1);
+        }
+        typename ring::pop_claim claim{};
+        CHECK(subject.out().claim_pop(claim) == status::empty);
+        expect_and_reuse(subject, 0, 0);
+      });
+    }
+  }
+}
+
 /// Several elements in one call.
 template <class S>
 void batches() {
@@ -397,6 +440,7 @@ void ring_contract() {
   ring_parts::bounds<S>();
   ring_parts::single_elements<S>();
   ring_parts::consuming_in_place<S>();
+  ring_parts::popping_in_two_steps<S>();
   ring_parts::batches<S>();
   ring_parts::lifetimes<S>();
 }

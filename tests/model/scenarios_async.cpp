@@ -578,6 +578,55 @@ void stopped_beside_a_push_under_way() {
       [&] { expect(queue.pop().has_value(), "nobody sleeps beside a message"); },
       [&] { expect(queue.pop().has_value(), "nobody sleeps beside a message"); });
 }
+/// Asked by hand, and destroyed when it has claimed a message: that is gone, and its slot is free. True: it had one.
+template <class Queue>
+bool claim_and_destroy(Queue& queue) {
+  auto asked = async_pop(queue);
+  const bool claimed = asked.await_ready();
+  if (claimed && explorer::choose(2) == 1) return asked.await_resume().has_value();
+  return claimed;
+}
+template <class Ring>
+void claimed_against_a_push() {
+  queue_over<Ring> queue(1);
+  static_cast<void>(queue.push(probe(9)));
+  report answer;
+  task producer;
+  together([&] { expect(claim_and_destroy(queue), "there is a message"); },
+           [&] { producer = pushes_one(queue, 1, answer); });
+  expect(answer.is(status::success), "the slot of what was claimed is for the next push");
+  expect(*queue.try_pop() == 1, "what was claimed is gone, and nothing else");
+}
+template <class Ring>
+void claimed_against_a_thread_that_waits() {
+  queue_over<Ring> queue(1);
+  static_cast<void>(queue.push(probe(9)));
+  together([&] { expect(claim_and_destroy(queue), "there is a message"); },
+           [&] { expect(static_cast<bool>(queue.push(probe(1))), "a pop lets a push in"); });
+  expect(*queue.try_pop() == 1, "what was claimed is gone, and nothing else");
+}
+void claimed_against_a_close() {
+  queue_over<mpmc> queue(2);
+  static_cast<void>(queue.push(probe(9)));
+  bool claimed = false;
+  bool popped = false;
+  together([&] { claimed = claim_and_destroy(queue); }, [&] { queue.close(); },
+           [&] { popped = queue.pop().has_value(); });
+  // `closed` is an answer, too, and await_ready is true for it.
+  expect(claimed || popped, "the message is out");
+  expect(queue.try_pop().status() == status::closed, "and nothing is left");
+}
+void claimed_against_another_pop() {
+  queue_over<mpmc> queue(2);
+  static_cast<void>(queue.push(probe(1)));
+  static_cast<void>(queue.push(probe(2)));
+  int popped = 0;
+  together([&] { expect(claim_and_destroy(queue), "there are messages for both"); },
+           [&] { popped = queue.pop()->value(); }, [&] { static_cast<void>(queue.push(probe(4))); });
+  expect(popped == 1 || popped == 2, "each message is out once");
+  expect(*queue.try_pop() == 4 && queue.try_pop().status() == status::empty, "and nothing else is left");
+}
+
 /// By its own resumption: what schedule calls destroys it.
 void destroyed_by_its_own_schedule() {
   queue_over<mpmc> queue(2);
@@ -624,6 +673,13 @@ std::vector<scenario> of_async() {
       {"async over mpmc: destroyed against a stop and a push", destroyed_against_a_stop_and_a_push, 4, two},
       {"async over mpmc: stopped beside a push under way", stopped_beside_a_push_under_way, 4, two},
       {"async over mpmc: destroyed by its own schedule", destroyed_by_its_own_schedule, 3, two},
+      {"async over spsc: claimed against a push", claimed_against_a_push<spsc>, 2, two},
+      {"async over mpmc: claimed against a push", claimed_against_a_push<mpmc>, 2, two},
+      {"async over a ring without seal: claimed against a push", claimed_against_a_push<unsealed<mpmc>>, 2, two},
+      {"async over spmc: claimed against a thread that waits", claimed_against_a_thread_that_waits<spmc>, 2, two},
+      {"async over mpsc: claimed against a thread that waits", claimed_against_a_thread_that_waits<mpsc>, 2, two},
+      {"async over mpmc: claimed against a close", claimed_against_a_close, 3, two},
+      {"async over mpmc: claimed against another pop", claimed_against_another_pop, 3, two},
   };
   return all;
 }

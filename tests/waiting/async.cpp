@@ -270,6 +270,174 @@ TEST_CASE("async: elements that can only be moved, and those that have no defaul
   CHECK(through(kew_test::no_default(7)).read() == 7);
 }
 
+// ---- An element that is there ------------------------------------------------------------------------------------
+//
+// await_ready claims it in its slot, and await_resume moves it out.
+
+using kew_test::tracked;
+
+using every_ring_of_tracked =
+    std::tuple<kew::spsc_ring<tracked>, kew::mpsc_ring<tracked>, kew::spmc_ring<tracked>, kew::mpmc_ring<tracked>,
+               kew::spsc_ring<tracked, 2>, kew::mpmc_ring<tracked, 2>, kew::metered_ring<kew::spsc_ring<tracked>>,
+               kew::metered_ring<kew::mpmc_ring<tracked>>>;
+
+template <class Ring>
+struct queue_of_two : blocking_queue<tracked, Ring> {
+  queue_of_two()
+    requires std::is_default_constructible_v<Ring>
+  = default;
+  queue_of_two()
+    requires(!std::is_default_constructible_v<Ring>)
+      : blocking_queue<tracked, Ring>(2) {}
+};
+
+TEMPLATE_LIST_TEST_CASE("async: an element that is there is moved once, from its slot to where the coroutine wants it",
+                        "", every_ring_of_tracked) {
+  const long alive = tracked::alive;
+  {
+    queue_of_two<TestType> queue;
+    long moves = -1;
+    int value = 0;
+    const auto pop = [&]() -> task {
+      const auto popped = co_await async_pop(queue);
+      moves = tracked::moves;
+      value = popped->read();
+    };
+    for (int i = 1; i <= 5; ++i) {
+      REQUIRE(queue.emplace(i));
+      const long before = tracked::moves;
+      const task run = pop();
+      CHECK(moves == before + 1);
+      CHECK(value == i);
+    }
+  }
+  CHECK(tracked::alive == alive);
+  CHECK(tracked::misuses == 0);
+}
+
+TEMPLATE_LIST_TEST_CASE("async: an awaitable that is ready and destroyed pops as a pop whose result is thrown away", "",
+                        every_ring_of_tracked) {
+  const long alive = tracked::alive;
+  {
+    queue_of_two<TestType> queue;
+    for (int i = 0; i < 9; i += 3) {
+      REQUIRE((queue.emplace(i) && queue.emplace(i + 1)));
+      {
+        auto ready = async_pop(queue);
+        REQUIRE(ready.await_ready());
+        CHECK_FALSE(queue.try_emplace(9));  // its slot is taken
+        CHECK(tracked::alive == alive + 2);
+      }
+      CHECK(tracked::alive == alive + 1);
+      CHECK(queue.emplace(i + 2));
+      CHECK(queue.try_pop()->read() == i + 1);
+      CHECK(queue.try_pop()->read() == i + 2);
+      if constexpr (kew::has_metrics<TestType>) CHECK(queue.metrics().popped == static_cast<unsigned>(i + 3));
+    }
+    // Never asked, asked in vain, or told that it is closed.
+    const auto unasked = async_pop(queue);
+    auto asked = async_pop(queue);
+    CHECK_FALSE(asked.await_ready());
+    queue.close();
+    auto closed = async_pop(queue);
+    CHECK(closed.await_ready());
+  }
+  CHECK(tracked::alive == alive);
+  CHECK(tracked::misuses == 0);
+}
+
+TEMPLATE_LIST_TEST_CASE("async: a pop of an element that is there lets in a coroutine that waits for room", "",
+                        every_ring_of_tracked) {
+  queue_of_two<TestType> queue;
+  REQUIRE((queue.emplace(1) && queue.emplace(2)));
+  tracked third(3);
+  std::optional<status> pushed;
+  const auto push = [&]() -> task { pushed = co_await async_push(queue, std::move(third)); };
+  const task producer = push();
+  REQUIRE_FALSE(pushed);
+  auto ready = std::make_optional(async_pop(queue));
+  REQUIRE(ready->await_ready());
+  CHECK_FALSE(pushed);
+  SECTION("when it is taken") { CHECK(ready->await_resume()->read() == 1); }
+  SECTION("when it is thrown away") { ready.reset(); }
+  CHECK(pushed == status::success);
+  CHECK(queue.try_pop()->read() == 2);
+  CHECK(queue.try_pop()->read() == 3);
+}
+
+TEST_CASE("async: an awaitable that is asked again has what it had") {
+  blocking_queue<int> queue(4);
+  const int batch[] = {1, 2, 3};
+  REQUIRE(queue.push_n(batch, 3) == 3);
+  auto ready = async_pop(queue);
+  REQUIRE(ready.await_ready());
+  CHECK(ready.await_ready());
+  CHECK_FALSE(ready.await_suspend(std::noop_coroutine()));
+  // Other consumers go on meanwhile.
+  CHECK(*queue.try_pop() == 2);
+  CHECK(ready.await_resume().value_or(0) == 1);
+  CHECK(ready.await_ready());
+  CHECK(ready.await_resume().value_or(0) == 3);
+  CHECK_FALSE(ready.await_ready());
+  queue.close();
+  CHECK(ready.await_ready());
+  CHECK(ready.await_resume().status() == status::closed);
+}
+
+/// Pops in its own way.
+struct doubling_ring : kew::mpmc_ring<int> {
+  using kew::mpmc_ring<int>::mpmc_ring;
+  result<int> try_pop() noexcept {
+    const auto popped = kew::mpmc_ring<int>::try_pop();
+    if (popped) return 2 * *popped;
+    return popped.status();
+  }
+  using kew::mpmc_ring<int>::try_pop;
+};
+/// A user's, that can do no more than it must.
+template <class T>
+class plain_ring {
+ public:
+  using value_type = T;
+  static constexpr auto producers = kew::cardinality::many;
+  static constexpr auto consumers = kew::cardinality::many;
+
+  explicit plain_ring(std::size_t capacity) : ring_(capacity) {}
+  status try_push(T&& value) noexcept { return ring_.try_push(std::move(value)); }
+  result<T> try_pop() noexcept { return ring_.try_pop(); }
+  std::size_t capacity() const noexcept { return ring_.capacity(); }
+  std::size_t size_approx() const noexcept { return ring_.size_approx(); }
+
+ private:
+  kew::mpmc_ring<T> ring_;
+};
+
+TEST_CASE("async: an element comes out of a user's ring as that pops it") {
+  blocking_queue<int, doubling_ring> doubled(2);
+  REQUIRE((doubled.push(1) && doubled.push(2)));
+  waiting_pop consumer;
+  consumer.start(doubled);
+  CHECK(consumer.value == 2);
+  const long alive = tracked::alive;
+  {
+    blocking_queue<tracked, plain_ring<tracked>> queue(2);
+    REQUIRE((queue.push(tracked(1)) && queue.push(tracked(2))));
+    {
+      auto ready = async_pop(queue);
+      CHECK(ready.await_ready());
+    }
+    CHECK(tracked::alive == alive + 1);
+    int value = 0;
+    const auto pop = [&]() -> task { value = (co_await async_pop(queue))->read(); };
+    const task run = pop();
+    CHECK(value == 2);
+    auto empty = async_pop(queue);
+    CHECK_FALSE(empty.await_ready());
+  }
+  CHECK(tracked::alive == alive);
+  CHECK(tracked::misuses == 0);
+}
+
 // ---- Where it goes on -------------------------------------------------------------------------------------------
 
 TEST_CASE("async: without schedule a coroutine goes on in the thread that made it ready, inside of its call") {

@@ -136,6 +136,24 @@ class stamped_ring {
     return outcome;
   }
 
+  class pop_claim : public claim_of<inner_ring>::type {
+   public:
+    using ring_type = stamped_ring;  ///< What it is a claim on.
+  };
+  status claim_pop(pop_claim& claim) noexcept
+    requires pops_in_two_steps<inner_ring>
+  {
+    typename meter_type::pop call(meter_);
+    const status outcome = ring_.claim_pop(claim);
+    if (outcome) [[likely]]
+      call.success(ring_.claimed(claim).word);
+    else
+      call.none();
+    return outcome;
+  }
+  T& claimed(const pop_claim& claim) noexcept { return ring_.claimed(claim).value; }
+  void end_pop(const pop_claim& claim) noexcept { ring_.end_pop(claim); }
+
   template <class Out>
   std::size_t try_pop_n(Out out, std::size_t n) {
     typename meter_type::pop call(meter_);

@@ -13,7 +13,9 @@ template <int Side>
 struct anybody {
   struct turn {
     turn(anybody&, const char*) noexcept {}
+    void stay() noexcept {}
   };
+  void leave() noexcept {}
 };
 
 /// `Side` tells the two of a ring apart: two members of one empty type would take two bytes, and a line.

@@ -238,6 +238,42 @@ class slot_ring {
     return count;
   }
 
+  /// A pop in two steps, for a caller that has to know whether there is an element before it can say where that goes.
+  /// From claim_pop to end_pop the pop is under way, as try_consume is while its function runs.
+  class pop_claim {
+   public:
+    using ring_type = slot_ring;  ///< What it is a claim on.
+
+   private:
+    friend slot_ring;
+    group* group_;
+    Index position_;
+    Index next_;
+    slot_state free_;
+  };
+
+  /// A consumer's: success, and then the oldest element is claimed; or empty, busy, or after seal() closed.
+  [[gnu::always_inline]] status claim_pop(pop_claim& claim) noexcept {
+    [[maybe_unused]] pop_turn turn(consuming_, one_consumer);
+    const Index position = popped_.position();
+    const slot here = slot_at(position);
+    status outcome = status::success;
+    if (!is_filled(here) || !claim_at(position, here, claim)) [[unlikely]]
+      outcome = claim_later(claim);
+    if (outcome) [[likely]]
+      turn.stay();
+    return outcome;
+  }
+  /// What was claimed, to be moved out.
+  T& claimed(const pop_claim& claim) noexcept { return *slot_of(claim).element(); }
+  /// Destroys what was claimed and frees its slot. Once, by the thread that has claimed it, or after it.
+  [[gnu::always_inline]] void end_pop(const pop_claim& claim) noexcept {
+    const slot here = slot_of(claim);
+    std::destroy_at(here.element());
+    finish_pop(claim.position_, here, claim.next_);
+    consuming_.leave();
+  }
+
   /// From now on a push answers `closed`, and so does a pop once everything that was pushed is out. Any
   /// thread, any number of times.
   void seal() noexcept
@@ -514,7 +550,25 @@ class slot_ring {
       }
     }
   }
-  void finish_pop(Index position, const slot& here, Index next) noexcept {
+  slot slot_of(const pop_claim& claim) noexcept { return slot(claim.group_, claim.free_, positions_, claim.position_); }
+  /// False: another consumer has taken that position. The slot has been found filled.
+  [[gnu::always_inline]] bool claim_at(Index position, const slot& here, pop_claim& claim) noexcept {
+    const Index next = positions_.next_to(position, here.index());
+    if (!popped_.claim(position, next)) return false;
+    claim.group_ = here.group();
+    claim.position_ = position;
+    claim.next_ = next;
+    claim.free_ = here.free();
+    return true;
+  }
+  [[gnu::noinline]] status claim_later(pop_claim& claim) noexcept {
+    for (;;) {
+      const finding found = find_item(popped_.position());
+      if (!found.answer) return found.answer;
+      if (claim_at(found.position, slot_at(found.position), claim)) return status::success;
+    }
+  }
+  [[gnu::always_inline]] void finish_pop(Index position, const slot& here, Index next) noexcept {
     if constexpr (many_pop)
       if (!is_settled(popped_, position, here, positions_.filled)) [[unlikely]]
         return finish_pop_later(position, next);

@@ -22,7 +22,15 @@ class slot_view {
         group_(groups + Positions::group(index_)),
         free_(positions.free_at(position)),
         states_(positions.states()) {}
+  /// Once more, from what was known of it before.
+  slot_view(slot_group<T>* group, slot_state free, const Positions& positions, index_type position) noexcept
+      : index_(positions.index(position)),
+        place_(Positions::place(position)),
+        group_(group),
+        free_(free),
+        states_(positions.states()) {}
 
+  slot_group<T>* group() const noexcept { return group_; }
   T* element() const noexcept { return group_->element(place_); }
   atomic<slot_state>& state() const noexcept { return group_->state(place_); }
   /// Of the slot before, where that is in the same group, and so in the same lap.

@@ -18,19 +18,32 @@ class solo {
       require(!side_.taken_.load(relaxed), rule);
       side_.taken_.store(true, relaxed);
     }
-    ~turn() { side_.taken_.store(false, relaxed); }
+    ~turn() {
+      if (!stays_) side_.leave();
+    }
+    /// The call that follows leaves the side.
+    void stay() noexcept { stays_ = true; }
 
    private:
     solo& side_;
+    bool stays_ = false;
 #else
     turn(solo&, const char*) noexcept {}
     ~turn() {}
+    void stay() noexcept {}
 
    public:
 #endif
     turn(const turn&) = delete;
     turn& operator=(const turn&) = delete;
   };
+
+  /// After a turn that stayed.
+  void leave() noexcept {
+#if KEW_CHECKED
+    taken_.store(false, relaxed);
+#endif
+  }
 
  private:
   atomic<bool> taken_{false};  // also where nothing is checked, so that the layout does not depend on it

@@ -33,7 +33,9 @@
 #include <kew/config.hpp>
 #include <kew/detail/machine/coroutine_frame.hpp>
 #include <kew/detail/machine/this_thread.hpp>
+#include <kew/detail/ring/slots.hpp>
 #include <kew/detail/wait/backoff.hpp>
+#include <kew/detail/wait/ends.hpp>
 #include <kew/detail/wait/outcome.hpp>
 #include <kew/detail/wait/queue_core.hpp>
 #include <kew/detail/wait/ready_coroutines.hpp>
@@ -44,25 +46,64 @@ namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
 
 // ---- What is waited for --------------------------------------------------------------------------------------------
 //
-// `place()` is where, `attempt()` a look, whose outcome is of type `answer`. There is a core, unless the handle has been
-// moved from.
+// `place()` is where, `attempt()` a look, whose outcome is of type `answer`. The first look, most often the only one, is
+// made in two steps, so that an element is moved once, from its slot to where the coroutine wants it: `look()`, and where
+// that is a success `take()` makes the answer of the `claim` that it has left, or `drop()` ends that. There is a core,
+// unless the handle has been moved from.
 
-template <class T, class Core>
+template <class Source>
 class async_pop_operation {
+  using T = typename Source::value_type;
+  using Core = core_of<Source>;
+  /// A queue always has a core; a handle that was moved from has none.
+  static constexpr bool may_have_none = std::is_move_constructible_v<Source>;
+
  public:
   using answer = result<T>;
+  /// Where the ring does not pop in two steps, what it has popped.
+  using claim = std::conditional_t<Core::claims, typename Core::pop_claim, result<T>>;
 
   explicit async_pop_operation(Core* core) noexcept : core_(core) {}
 
+  /// Where `left` points to there is room for a claim, and after a success there is one.
+  [[gnu::always_inline]] status look(claim* left) {
+    if (is_gone()) [[unlikely]]
+      return status::closed;
+    if constexpr (Core::claims) {
+      return core_->claim_pop(*left);
+    } else {
+      ::new (static_cast<void*>(left)) result<T>(core_->try_pop());
+      const status found = left->status();
+      if (!found) std::destroy_at(left);
+      return found;
+    }
+  }
+  [[gnu::always_inline]] answer take(claim& left) {
+    if constexpr (Core::claims) {
+      return core_->take(left);
+    } else {
+      const destroyed_on_exit<result<T>> gone{left};
+      return answer(std::in_place, *std::move(left));
+    }
+  }
+  void drop(claim& left) noexcept {
+    if constexpr (Core::claims)
+      core_->drop(left);
+    else
+      std::destroy_at(&left);
+  }
+
   wait_point& place() noexcept { return core_->items(); }
   result<T> attempt() {
-    if (core_ == nullptr) [[unlikely]]
+    if (is_gone()) [[unlikely]]
       return status::closed;
     return core_->try_pop();
   }
   static void count(status) noexcept {}
 
  private:
+  bool is_gone() const noexcept { return may_have_none && core_ == nullptr; }
+
   Core* core_;
 };
 
@@ -71,11 +112,16 @@ template <class Core, class Value>
 class async_push_operation {
  public:
   using answer = status;
+  struct claim {};
 
   async_push_operation(Core* core, Value value) noexcept : core_(core), value_(static_cast<Value>(value)) {}
   async_push_operation(const async_push_operation& other) noexcept
       : core_(other.core_), value_(static_cast<Value>(other.value_)) {}
   async_push_operation& operator=(const async_push_operation&) = delete;
+
+  status look(claim*) { return attempt(); }
+  static status take(claim) noexcept { return status::success; }
+  static void drop(claim) noexcept {}
 
   wait_point& place() noexcept { return core_->room(); }
   status attempt() { return core_ != nullptr ? core_->try_push(static_cast<Value>(value_)) : status::closed; }
@@ -168,6 +214,7 @@ void call_or(Work work, [[maybe_unused]] Otherwise otherwise) {
 template <class Operation, class Stop, class Schedule>
 class [[nodiscard("it does nothing until it is awaited: co_await it")]] awaiter {
   using answer = typename Operation::answer;
+  using claim = typename Operation::claim;
 
  public:
   awaiter(const Operation& operation, Stop stop, Schedule schedule)
@@ -177,68 +224,114 @@ class [[nodiscard("it does nothing until it is awaited: co_await it")]] awaiter 
       : operation_(other.operation_), stop_(std::move(other.stop_)), schedule_(std::move(other.schedule_)) {}
   awaiter& operator=(awaiter&&) = delete;
   ~awaiter() {
-    if (waits_) [[unlikely]]
+    if (state_ != state::idle) [[unlikely]]
       clean_up();
   }
 
   [[gnu::always_inline]] bool await_ready() {
-    ::new (static_cast<void*>(&answer_)) answer(operation_.attempt());
-    waits_ = false;  // as before; so a compiler knows it, and await_resume and the destructor need not ask
-    return answer_ || status_of(answer_) == status::closed;
+    if (state_ != state::idle) [[unlikely]]
+      return true;
+    const status found = operation_.look(&claim_);
+    if (found) [[likely]] {
+      state_ = state::claims;
+      return true;
+    }
+    if (found != status::closed) return false;
+    state_ = state::closed;
+    return true;
   }
 
   // Not inlined into the coroutine, whose frame may be gone when this returns: clang has kept temporaries there
   // (LLVM issue 56301).
   [[gnu::noinline]] bool await_suspend(std::coroutine_handle<> coroutine) {
+    if (state_ != state::idle) return false;
+    ::new (static_cast<void*>(&answer_)) answer(status::empty);
     ::new (static_cast<void*>(&wait_)) wait(*this, coroutine);
-    waits_ = true;
+    state_ = state::waits;
     return wait_.suspend();
   }
 
   [[gnu::always_inline]] answer await_resume() {
-    if (waits_) [[unlikely]]
-      finish();
-    if constexpr (std::is_trivially_copyable_v<answer>) {
-      operation_.count(status_of(answer_));
-      return answer_;
-    } else {
-      const answered_until_exit end{answer_};
-      // Made of the value, so that nothing asks again whether there is one.
-      if (answer_) [[likely]]
-        return answer(std::in_place, *std::move(answer_));
-      return status_of(answer_);
-    }
+    if (state_ != state::claims) [[unlikely]]
+      return resume_later();
+    const idle_on_exit idle{*this};
+    return operation_.take(claim_);
   }
 
  private:
   class wait;
 
-  struct answered_until_exit {
-    answer& place;
-    ~answered_until_exit() { std::destroy_at(&place); }
+  enum class state : unsigned char {
+    idle,
+    claims,  ///< From an await_ready that was a success until await_resume returns: there is a claim.
+    closed,  ///< From one that was told so until then.
+    waits    ///< From await_suspend until then: there is a wait, and an answer.
+  };
+
+  struct idle_on_exit {
+    awaiter& of;
+    [[gnu::always_inline]] ~idle_on_exit() { of.state_ = state::idle; }
   };
 
   static bool is_final(status found) noexcept { return found || found == status::closed || found == status::stopped; }
 
-  [[gnu::noinline]] void finish() {
-    [[maybe_unused]] const std::exception_ptr error = wait_.error();
-    std::destroy_at(&wait_);
-    waits_ = false;
+  /// The answer where await_ready had no success.
+  [[gnu::always_inline]] answer resume_later() {
+    if constexpr (std::is_trivially_copyable_v<answer>) {
+      end_wait();
+      // Made of its parts: a copy as a whole would make the compiler ask again whether there is a value where there was
+      // a success.
+      if constexpr (std::is_same_v<answer, status>)
+        return answer_;
+      else if (answer_)
+        return answer(std::in_place, *answer_);
+      else
+        return answer_.status();
+    } else {
+      return move_answer();
+    }
+  }
+  [[gnu::noinline]] answer move_answer() {
+    end_wait();
+    const destroyed_on_exit<answer> gone{answer_};
+    return std::move(answer_);
+  }
+  /// What is left is an answer.
+  [[gnu::noinline]] void end_wait() {
+    const bool waited = std::exchange(state_, state::idle) == state::waits;
+    if (!waited) {
+      ::new (static_cast<void*>(&answer_)) answer(status::closed);
+    } else {
+      [[maybe_unused]] const std::exception_ptr error = wait_.error();
+      std::destroy_at(&wait_);
 #if defined(__cpp_exceptions)
-    if (error) std::rethrow_exception(error);
+      if (error) {
+        std::destroy_at(&answer_);
+        std::rethrow_exception(error);
+      }
 #endif
+    }
+    operation_.count(status_of(answer_));
   }
   [[gnu::noinline]] void clean_up() noexcept {
-    std::destroy_at(&wait_);
-    std::destroy_at(&answer_);
+    switch (state_) {
+      case state::idle: break;
+      case state::claims: operation_.drop(claim_); break;
+      case state::closed: break;
+      case state::waits:
+        std::destroy_at(&wait_);
+        std::destroy_at(&answer_);
+        break;
+    }
   }
 
   Operation operation_;
   [[no_unique_address]] Stop stop_;
   [[no_unique_address]] Schedule schedule_;
-  bool waits_ = false;  ///< Where it does not, there is an answer from await_ready to await_resume only.
+  state state_ = state::idle;
   // In unions, because a message that is there at once should not pay for what is made for a wait.
   union {
+    claim claim_;
     answer answer_;
   };
   union {

@@ -69,6 +69,21 @@ class gated_ring {
       replace(outcome, last_look([this, &out] { return ring_.try_pop(out); }));
     return outcome;
   }
+  template <class Claim>
+  [[gnu::always_inline]] status claim_pop(Claim& claim) noexcept {
+    status outcome = ring_.claim_pop(claim);
+    if (may_be_drained(outcome)) [[unlikely]]
+      outcome = last_look([this, &claim] { return ring_.claim_pop(claim); });
+    return outcome;
+  }
+  template <class Claim>
+  value_type& claimed(const Claim& claim) noexcept {
+    return ring_.claimed(claim);
+  }
+  template <class Claim>
+  [[gnu::always_inline]] void end_pop(const Claim& claim) noexcept {
+    ring_.end_pop(claim);
+  }
   template <class F>
     requires consumes_in_place<Ring, F>
   status try_consume(F&& f) {

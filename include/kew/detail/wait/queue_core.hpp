@@ -116,6 +116,17 @@ class queue_core {
     return outcome;
   }
 
+  /// Whether a pop can be made in two steps: claim_pop, and where that is a success take or drop.
+  static constexpr bool claims = pops_in_two_steps<uncounted<Ring>>;
+  using pop_claim = typename claim_of<uncounted<Ring>>::type;
+
+  [[gnu::always_inline]] status claim_pop(pop_claim& claim) noexcept { return ring_.claim_pop(claim); }
+  [[gnu::always_inline]] result<T> take(const pop_claim& claim) noexcept(std::is_nothrow_move_constructible_v<T>) {
+    const ended_on_exit ended{*this, claim};
+    return result<T>(std::in_place, std::move(ring_.claimed(claim)));
+  }
+  void drop(const pop_claim& claim) noexcept { const ended_on_exit ended{*this, claim}; }
+
   template <class F>
   status try_consume(F&& f) {
     freed_slots freed{room_, 1};
@@ -168,6 +179,16 @@ class queue_core {
     std::size_t count;
     ~freed_slots() {
       if (count > 0) notify(room, count);
+    }
+  };
+
+  /// Destroys what is claimed, and wakes a producer for its slot.
+  struct ended_on_exit {
+    queue_core& queue;
+    const pop_claim& claim;
+    [[gnu::always_inline]] ~ended_on_exit() {
+      queue.ring_.end_pop(claim);
+      notify(queue.room_, 1);
     }
   };
 
