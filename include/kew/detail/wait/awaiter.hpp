@@ -236,9 +236,7 @@ class [[nodiscard("it does nothing until it is awaited: co_await it")]] awaiter 
       state_ = state::claims;
       return true;
     }
-    if (found != status::closed) return false;
-    state_ = state::closed;
-    return true;
+    return is_over(found);
   }
 
   // Not inlined into the coroutine, whose frame may be gone when this returns: clang has kept temporaries there
@@ -275,31 +273,34 @@ class [[nodiscard("it does nothing until it is awaited: co_await it")]] awaiter 
 
   static bool is_final(status found) noexcept { return found || found == status::closed || found == status::stopped; }
 
-  /// The answer where await_ready had no success.
+  // What is for a coroutine that waits, or has waited, is out of line, but for an answer that can be copied: with a call
+  // that returns one, both compilers take it for something in memory also where there was no wait.
+
+  /// Whether a first look that was no success is the end of it.
+  [[gnu::noinline]] bool is_over(status found) noexcept {
+    if (found != status::closed) return false;
+    state_ = state::closed;
+    return true;
+  }
   [[gnu::always_inline]] answer resume_later() {
-    if constexpr (std::is_trivially_copyable_v<answer>) {
-      end_wait();
-      // Made of its parts: a copy as a whole would make the compiler ask again whether there is a value where there was
-      // a success.
-      if constexpr (std::is_same_v<answer, status>)
-        return answer_;
-      else if (answer_)
-        return answer(std::in_place, *answer_);
-      else
-        return answer_.status();
+    if constexpr (std::is_same_v<answer, status>) {
+      return end_wait();
+    } else if constexpr (std::is_trivially_copyable_v<answer>) {
+      const status given = end_wait();
+      if (given) return answer(std::in_place, *answer_);
+      return given;
     } else {
       return move_answer();
     }
   }
   [[gnu::noinline]] answer move_answer() {
-    end_wait();
+    static_cast<void>(end_wait());
     const destroyed_on_exit<answer> gone{answer_};
     return std::move(answer_);
   }
   /// What is left is an answer.
-  [[gnu::noinline]] void end_wait() {
-    const bool waited = std::exchange(state_, state::idle) == state::waits;
-    if (!waited) {
+  [[gnu::noinline]] status end_wait() {
+    if (std::exchange(state_, state::idle) == state::closed) {
       ::new (static_cast<void*>(&answer_)) answer(status::closed);
     } else {
       [[maybe_unused]] const std::exception_ptr error = wait_.error();
@@ -312,6 +313,7 @@ class [[nodiscard("it does nothing until it is awaited: co_await it")]] awaiter 
 #endif
     }
     operation_.count(status_of(answer_));
+    return status_of(answer_);
   }
   [[gnu::noinline]] void clean_up() noexcept {
     switch (state_) {
