@@ -28,6 +28,11 @@
 //              and must hold no lock which schedule takes. After that the handle must not be resumed: so it is
 //              destroyed where it would be resumed, by the executor's thread, or the executor forgets the handle.
 //              Without schedule, it is destroyed by a thread that keeps all others from making it ready meanwhile.
+// By hand      What async_pop returns claims a message that is there when await_ready is called, and await_resume moves it
+//              out of its slot: once. In a co_await nothing comes between. Where something does, the pop is under way as
+//              try_consume is while its function runs: that slot is taken, and where the ring allows one consumer, no
+//              other pop may begin. Destroyed then, it is a pop whose result is thrown away: the message is gone, its
+//              slot free, and a waiting push told.
 // Lifetimes    The source or sink, its handle, and the value that is pushed are referred to until the wait ends; the
 //              value is moved from only where the answer is success.
 // Progress     A wait allocates nothing and uses no processor time. It ends with the push, pop, close or stop that it
@@ -36,6 +41,8 @@
 //              yields and naps until that has returned, as pop and push do; without schedule that happens inside the
 //              call that made it ready. So without schedule no coroutine goes on inside try_consume's function, or an
 //              element's constructor, that waits for the same queue.
+// Cost         An await that finds a message takes at most 1.3 times as many instructions as try_pop, for integers and
+//              strings; a test counts them.
 // Ordering     As pop and push. Coroutines are told in the order in which they have begun to wait, in turn with
 //              threads.
 // Errors       What an element's constructor throws comes out of the co_await. A coroutine whose exception leaves its

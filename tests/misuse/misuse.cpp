@@ -5,6 +5,7 @@
 #include <thread>
 #include <utility>
 
+#include <kew/async.hpp>
 #include <kew/blocking_queue.hpp>
 #include <kew/mpsc_ring.hpp>
 #include <kew/spmc_ring.hpp>
@@ -108,6 +109,15 @@ void peek_beside_a_peek() {
   static_cast<void>(ring.try_peek(1));
 }
 
+template <class Ring>
+void pop_beside_a_ready_await() {
+  kew::blocking_queue<int, Ring> queue(4);
+  static_cast<void>(queue.push(1));
+  static_cast<void>(queue.push(2));
+  auto next = kew::async_pop(queue);
+  if (next.await_ready()) static_cast<void>(queue.try_pop());
+}
+
 int look_into_an_empty_result() {
   kew::spsc_ring<int> ring(1);
   return *ring.try_pop();
@@ -161,6 +171,8 @@ int main(int, char** argv) {
   if (std::strcmp(argv[1], "pop_batch_beside_a_peek") == 0) pop_batch_beside_a_peek();
   if (std::strcmp(argv[1], "consume_beside_a_peek") == 0) consume_beside_a_peek();
   if (std::strcmp(argv[1], "peek_beside_a_peek") == 0) peek_beside_a_peek();
+  if (std::strcmp(argv[1], "pop_beside_a_ready_await") == 0) pop_beside_a_ready_await<kew::spsc_ring<int>>();
+  if (std::strcmp(argv[1], "mpsc_pop_beside_a_ready_await") == 0) pop_beside_a_ready_await<kew::mpsc_ring<int>>();
   if (std::strcmp(argv[1], "empty_result") == 0) return look_into_an_empty_result();
   if (std::strcmp(argv[1], "destroyed_queue") == 0) destroy_under_a_waiter();
   if (std::strcmp(argv[1], "push_inside_consume") == 0) wait_for_room_inside_consume();

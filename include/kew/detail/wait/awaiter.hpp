@@ -5,11 +5,11 @@
 // that gets it runs. One that is destroyed at any moment before that has nothing that could be lost but the
 // notification, which it passes on.
 //
-//     await_ready     the first look
+//     await_ready     the first look: claims a message that is there, in its slot
 //     await_suspend   prepares the entry, looks again, commits the entry: from then on it may be told at any moment
 //     told            by a notifier or a stop: calls schedule, or lets the coroutine go on in this thread
 //     go on           looks again; resumes the coroutine, or prepares the entry anew
-//     await_resume    the answer
+//     await_resume    the answer: moves out what was claimed, or what was found later
 //
 // What schedule gets is a handle whose resumption is `go on` (coroutine_frame.hpp), because what an awaiter's
 // await_resume finds it can only return.
