@@ -104,7 +104,8 @@ concept pops_in_two_steps =
 /// What lies between the two steps.
 template <class R>
 struct claim_of {
-  using type = struct none {};
+  struct none {};
+  using type = none;
 };
 template <pops_in_two_steps R>
 struct claim_of<R> {

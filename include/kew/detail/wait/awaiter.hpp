@@ -70,7 +70,7 @@ class async_pop_operation {
     if (is_gone()) [[unlikely]]
       return status::closed;
     if constexpr (Core::claims) {
-      return core_->claim_pop(*left);
+      return core_->claim_pop(*::new (static_cast<void*>(left)) claim);
     } else {
       ::new (static_cast<void*>(left)) result<T>(core_->try_pop());
       const status found = left->status();
@@ -120,8 +120,8 @@ class async_push_operation {
   async_push_operation& operator=(const async_push_operation&) = delete;
 
   status look(claim*) { return attempt(); }
-  static status take(claim) noexcept { return status::success; }
-  static void drop(claim) noexcept {}
+  static status take(const claim&) noexcept { return status::success; }
+  static void drop(const claim&) noexcept {}
 
   wait_point& place() noexcept { return core_->room(); }
   status attempt() { return core_ != nullptr ? core_->try_push(static_cast<Value>(value_)) : status::closed; }
@@ -273,8 +273,9 @@ class [[nodiscard("it does nothing until it is awaited: co_await it")]] awaiter 
 
   static bool is_final(status found) noexcept { return found || found == status::closed || found == status::stopped; }
 
-  // What is for a coroutine that waits, or has waited, is out of line, but for an answer that can be copied: with a call
-  // that returns one, both compilers take it for something in memory also where there was no wait.
+  // What only a coroutine needs that waits, or has waited, is out of line, so that an await that is ready saves no
+  // registers for it. But none of these calls returns a result that travels in registers: g++ would make it there also
+  // where there was no wait, and ask it again whether it has a value.
 
   /// Whether a first look that was no success is the end of it.
   [[gnu::noinline]] bool is_over(status found) noexcept {
