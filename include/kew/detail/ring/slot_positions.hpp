@@ -95,6 +95,12 @@ class slot_positions {
     return size <= capacity() ? static_cast<std::size_t>(size) : 0;
   }
 
+  /// How many positions lie before this one since the first; wraps round.
+  constexpr std::size_t count(Index position) const noexcept {
+    const auto laps = static_cast<Index>(static_cast<Index>(position - index(position)) >> std::countr_zero(lap()));
+    return static_cast<std::size_t>(laps) * capacity() + ordinal(index(position));
+  }
+
   constexpr Index before(before_overflow start) const noexcept { return static_cast<Index>(0 - start.laps * lap()); }
 
  private:
