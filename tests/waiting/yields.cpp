@@ -8,6 +8,11 @@
 #include <sched.h>
 
 #include <kew/blocking_queue.hpp>
+#include <kew/metered_ring.hpp>
+#include <kew/mpmc_ring.hpp>
+#include <kew/mpsc_ring.hpp>
+#include <kew/spmc_ring.hpp>
+#include <kew/spsc_ring.hpp>
 
 #include "support/catch.hpp"
 #include "support/environment.hpp"
@@ -54,6 +59,15 @@ struct ring_of_rumours {
   static inline std::size_t elements_between_looks = 0;
 };
 static_assert(kew::ring<ring_of_rumours> && kew::counts_pops<ring_of_rumours>);
+
+// Through whatever a queue puts around a ring.
+template <class Ring>
+constexpr bool counts_pops_in_a_queue = kew::counts_pops<kew::detail::sealable<kew::uncounted<Ring>>>;
+static_assert(counts_pops_in_a_queue<kew::mpmc_ring<int>> && counts_pops_in_a_queue<kew::mpsc_ring<int>>);
+static_assert(counts_pops_in_a_queue<kew::spmc_ring<int>> &&
+              counts_pops_in_a_queue<kew::metered_ring<kew::mpmc_ring<int>>>);
+static_assert(counts_pops_in_a_queue<kew::metered_ring<kew::spmc_ring<int>>>);
+static_assert(!counts_pops_in_a_queue<kew::spsc_ring<int>>);
 
 /// How often a thread yields until it finds something, woken in vain so often.
 class waits_in_vain {
