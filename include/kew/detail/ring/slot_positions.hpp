@@ -120,6 +120,11 @@ class slot_positions {
     return size <= capacity() ? static_cast<std::size_t>(size) : 0;
   }
 
+  /// How many positions lie before this one; begins anew where the laps wrap round.
+  constexpr std::size_t count(Index position) const noexcept {
+    return static_cast<std::size_t>(lap(position)) * capacity() + ordinal(index(position));
+  }
+
   constexpr Index before(before_overflow start, slot_operation which) const noexcept {
     const auto lap = static_cast<Index>(0 - start.laps);
     return static_cast<Index>((state_of(static_cast<Index>(lap << flags)) | static_cast<slot_state>(which)) +

@@ -270,6 +270,9 @@ class slot_ring {
     return positions_.distance(popped_.seen(), pushed);
   }
 
+  /// For a queue whose threads wait: how many elements have come out, as a number that wraps round. Any thread.
+  std::size_t popped_approx() const noexcept { return positions_.count(popped_.seen()); }
+
  protected:
   /// For tests of positions that overflow; `room` is what the other constructors take.
   template <class... A>
