@@ -412,8 +412,14 @@ class basic_spsc_ring {
   found find_in_slot(numbered* slot, Index position, Index next) noexcept {
     const Index number = slot->number.load(acquire);  // Edge "element", Edge "way": takes what the number speaks of.
     if (number != opaque(next)) return {catch_up(position, number), next};
-    // Nor does a load wait for its line where it was asked for in time.
-    if constexpr (shares_a_line<T>) prefetch_for_reading(reinterpret_cast<std::uintptr_t>(slot) + read_lookahead_);
+    if constexpr (shares_a_line<T>) {
+      // Nor does a load wait for its line where it was asked for in time. A consumer close behind its producer does the
+      // contrary: the number that has arrived says which slot is looked at next, so that the processor does not run ahead
+      // to the line that is being filled, and take it away.
+      if (close_behind_) [[unlikely]]
+        return {std::addressof(slot->value), opaque_in_a_branch(number)};
+      prefetch_for_reading(reinterpret_cast<std::uintptr_t>(slot) + read_lookahead_);
+    }
     return {std::addressof(slot->value), next};
   }
   [[gnu::noinline]] found find_last_of_stretch(Index position) noexcept {
@@ -430,8 +436,8 @@ class basic_spsc_ring {
     pop_limit_ = position;
     return find_in_array(position);
   }
-  /// `slot` is that of `position`. Decides whether the lines of the next slots are asked for ahead: not by a consumer that
-  /// is close behind its producer, whose lines they still are.
+  /// `slot` is that of `position`. Finds out whether the producer is well ahead: whether a slot was filled when its line
+  /// was asked for, which was early enough that it is here.
   void begin_pop_stretch(numbered* slot, Index position) noexcept {
     constexpr std::size_t ahead = tuning::read_lookahead / sizeof(numbered);
     constexpr std::size_t length = tuning::read_stretch / sizeof(numbered);
@@ -439,8 +445,9 @@ class basic_spsc_ring {
     if constexpr (shares_a_line<T>) {
       pop_last_ = last_of_stretch(slot, position, length);
       if (capacity() <= ahead + length) return;
-      const Index number = numbered_.after(slot, ahead)->number.load(relaxed);  // relaxed: no more than a hint
-      read_lookahead_ = number == positions_.next(position, ahead + 1) ? tuning::read_lookahead : 0;
+      const Index number = numbered_.after(slot, ahead)->number.load(relaxed);  // relaxed: nothing is taken
+      close_behind_ = number != positions_.next(position, ahead + 1);
+      read_lookahead_ = tuning::read_lookahead;
       prefetch_for_reading(reinterpret_cast<std::uintptr_t>(&numbered_.after(slot, ahead + length)->number));
     } else {
       pop_last_ = last_of_stretch(slot, position, capacity());
@@ -521,9 +528,10 @@ class basic_spsc_ring {
   numbered* pop_slots_ = numbered_.data();       // the next element is looked for in one of these; null: in the array
   Index pop_shift_{};                            // from a position of the consumer's stretch to its slot
   Index pop_last_{};                             // of the stretch
-  std::size_t read_lookahead_ = 0;               // how many bytes ahead lines are asked for; 0: they are not
+  std::size_t read_lookahead_ = 0;               // how many bytes ahead lines are asked for; 0 in a small ring
   numbered* unmoved_ = nullptr;                  // where the next element will be that a peek has not moved yet
   bool counted_ = Way == publication::by_count;  // all that the array does not have yet will be counted
+  bool close_behind_ = false;                    // the producer
   bool peeked_ = false;                          // as claimed_
   [[no_unique_address]] solo consuming_{};
 };
