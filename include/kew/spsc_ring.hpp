@@ -440,7 +440,7 @@ class basic_spsc_ring {
   /// was asked for, which was early enough that it is here.
   void begin_pop_stretch(numbered* slot, Index position) noexcept {
     constexpr std::size_t ahead = tuning::read_lookahead / sizeof(numbered);
-    constexpr std::size_t length = tuning::read_stretch / sizeof(numbered);
+    constexpr std::size_t length = max<std::size_t>(tuning::read_stretch / sizeof(numbered), 1);
     pop_shift_ = shift(slot, position);
     if constexpr (shares_a_line<T>) {
       pop_last_ = last_of_stretch(slot, position, length);
