@@ -10,6 +10,7 @@
 //            of the kernel.
 // Ordering   linearizable; FIFO. `full` and `empty` each held at an instant of their own call; `busy` never comes.
 // Memory     320 bytes and, for each element, 20 (int), 24 (void*), 96 (std::string), 192 (64 bytes).
+//            Elements of 4 to 16 bytes take more: a slot of 16 or 32 bytes for every eighth, 2 KiB at most.
 // Source     L. Lamport, "Specifying Concurrent Program Modules", 1983, with the other side's position cached
 //            (P. Lee et al., "A Lock-Free, Cache-Efficient Shared Ring Buffer", ANCS 2010); published by the slot as in
 //            FastForward (J. Giacomoni et al., PPoPP 2008).
@@ -20,7 +21,10 @@
 //            with numbered slots has the array as well: 24 bytes an element of 8, 192 of one of 64. To read elements of
 //            single pushes in place without a move, use try_consume.
 // Why fast   the other side's position is asked for only when the last answer is used up, and a consumer that waits for
-//            its producer looks at nothing but the next slot.
+//            its producer looks at nothing but the next slot. One that is well behind asks for its lines ahead, and the
+//            processor goes on to the next element before the last one is here; one that is close behind does neither,
+//            because both would take away the line that the producer fills. Where several slots share a line there are
+//            spare ones, so that the producer of a full ring does not fill the line that the consumer empties.
 #pragma once
 
 #include <cstddef>
@@ -359,8 +363,8 @@ class basic_spsc_ring {
   Index a_lap_before(Index position) const noexcept { return static_cast<Index>(position - positions_.lap()); }
   Index counted_from(Index position) const noexcept { return static_cast<Index>(position + 2 * positions_.lap()); }
 
-  // A stretch: the positions from one on whose slots lie side by side, without a lap's end in between. There the slot
-  // and the next position are found by an addition.
+  // Numbered slots have an end of their own, because there are more of them than the capacity. A stretch is a run of
+  // positions without a lap's end or the slots' end in it: there an addition finds the slot, and the next position.
   Index shift(numbered* slot, Index position) noexcept {
     return static_cast<Index>(static_cast<Index>(slot - numbered_.data()) - position);
   }
@@ -390,7 +394,7 @@ class basic_spsc_ring {
 
   // ---- The consumer's ----
 
-  /// An element, or nothing, and the position after it.
+  /// An element, or nothing; and the position after it.
   struct found {
     T* element;
     Index next;
