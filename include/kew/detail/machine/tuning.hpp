@@ -133,7 +133,8 @@ inline constexpr std::size_t read_stretch = 4096;
 /// than so many bytes. Without them a consumer that was slower than its producer by up to 3 ns made 0.5 to 0.6 times as much at
 /// capacity 65536, and 0.9 times at 1024; twice as many made no difference.
 #if defined(KEW_MODEL)
-inline constexpr std::size_t elements_per_spare_slot = 2;
+// So many that a ring of three has one, and a ring of two has none: a spare slot hides what is done to a full ring's.
+inline constexpr std::size_t elements_per_spare_slot = 3;
 #else
 inline constexpr std::size_t elements_per_spare_slot = 8;
 #endif
