@@ -77,6 +77,7 @@ account transfer(job todo, nanoseconds time) {
         more = n > 0;
         std::uint64_t sum = 0, ends = 0;
         for (std::size_t i = 0; i < n; ++i) {
+          read_whole(items[i]);
           const std::uint64_t number = number_of(items[i]);
           const bool is_end = number == end_of_stream;
           ends += is_end;
@@ -86,7 +87,10 @@ account transfer(job todo, nanoseconds time) {
         if (ends > 0) more = false;
       }
     } else if constexpr (!requires { Port::whole_batch; }) {
-      for (T item = make_item<T>(0); receive(from, item, ended);) popped += {1, number_of(item)};
+      for (T item = make_item<T>(0); receive(from, item, ended);) {
+        read_whole(item);
+        popped += {1, number_of(item)};
+      }
     }
     return popped;
   };

@@ -10,6 +10,7 @@
 //            of the kernel.
 // Ordering   linearizable; FIFO. `full` and `empty` each held at an instant of their own call; `busy` never comes.
 // Memory     320 bytes and, for each element, 20 (int), 24 (void*), 96 (std::string), 192 (64 bytes).
+//            Elements of 4 to 16 bytes take more: a slot of 16 or 32 bytes for every eighth, 2 KiB at most.
 // Source     L. Lamport, "Specifying Concurrent Program Modules", 1983, with the other side's position cached
 //            (P. Lee et al., "A Lock-Free, Cache-Efficient Shared Ring Buffer", ANCS 2010); published by the slot as in
 //            FastForward (J. Giacomoni et al., PPoPP 2008).
@@ -20,7 +21,10 @@
 //            with numbered slots has the array as well: 24 bytes an element of 8, 192 of one of 64. To read elements of
 //            single pushes in place without a move, use try_consume.
 // Why fast   the other side's position is asked for only when the last answer is used up, and a consumer that waits for
-//            its producer looks at nothing but the next slot.
+//            its producer looks at nothing but the next slot. One that is well behind asks for its lines ahead, and the
+//            processor goes on to the next element before the last one is here; one that is close behind does neither,
+//            because both would take away the line that the producer fills. Where several slots share a line there are
+//            spare ones, so that the producer of a full ring does not fill the line that the consumer empties.
 #pragma once
 
 #include <cstddef>
@@ -34,6 +38,7 @@
 #include <kew/concepts.hpp>
 #include <kew/detail/machine/cache_line.hpp>
 #include <kew/detail/machine/min_max.hpp>
+#include <kew/detail/machine/opaque.hpp>
 #include <kew/detail/machine/sync.hpp>
 #include <kew/detail/machine/tuning.hpp>
 #include <kew/detail/ring/numbered_slots.hpp>
@@ -118,20 +123,20 @@ class basic_spsc_ring {
     const solo::turn turn(producing_, one_producer);
     require(!claimed_, "kew::spsc_ring: a push while a claim is open; commit or drop the claim first");
     const Index position = pushed_.load(relaxed);
-    const Index next = positions_.next(position);
     if constexpr (Way == publication::by_slot)
       if (numbered* const slots = push_slots_; slots != nullptr) [[likely]] {
-        numbered& slot = slots[positions_.index(position)];
-        if (!find_room(position, &slot, tuning::lookahead_by_slot)) return status::full;
-        std::construct_at(std::addressof(slot.value), std::forward<A>(arguments)...);
-        slot.number.store(next, release);  // Edge "element": hands the slot, filled, to the consumer.
+        numbered* const slot = slots + static_cast<Index>(position + push_shift_);
+        if (!find_room(position, slot, tuning::lookahead_by_slot)) return status::full;
+        std::construct_at(std::addressof(slot->value), std::forward<A>(arguments)...);
+        const Index next = position != push_last_ ? static_cast<Index>(position + 1) : end_push_stretch(slot);
+        slot->number.store(next, release);  // Edge "element": hands the slot, filled, to the consumer.
         count(next);
         return status::success;
       }
     T* const slot = at(position);
     if (!find_room(position, slot, tuning::lookahead_by_count)) return status::full;
     std::construct_at(slot, std::forward<A>(arguments)...);
-    publish(next);
+    publish(positions_.next(position));
     return status::success;
   }
 
@@ -146,16 +151,17 @@ class basic_spsc_ring {
     if (n == 0) return 0;
     if constexpr (Way == publication::by_slot)
       if (push_slots_ != nullptr) {
-        unfinished built(
-            [&](std::size_t i) { return std::addressof(numbered_at(positions_.next(position, i)).value); });
+        numbered* const slot = push_slots_ + static_cast<Index>(position + push_shift_);
+        unfinished built([this, slot](std::size_t i) { return std::addressof(numbered_.after(slot, i)->value); });
         built.build(first, n);
         built.keep();
         // From the last to the first, which the consumer waits for: so they appear together.
         for (std::size_t i = n; i-- > 0;) {
-          numbered& slot = numbered_at(positions_.next(position, i));
-          slot.number.store(positions_.next(position, i + 1), release);  // Edge "element": as in try_emplace.
+          numbered* const filled = numbered_.after(slot, i);
+          filled->number.store(positions_.next(position, i + 1), release);  // Edge "element": as in try_emplace.
         }
         count(positions_.next(position, n));
+        begin_push_stretch(numbered_.after(slot, n), positions_.next(position, n));
         return n;
       }
     const auto [ahead, wrapped] = spans(position, n);
@@ -174,9 +180,7 @@ class basic_spsc_ring {
   result<T> try_pop() noexcept(std::is_nothrow_move_constructible_v<T>) {
     const solo::turn turn(consuming_, one_consumer);
     require(!peeked_, "kew::spsc_ring: a pop while a peek is open; release or drop the peek first");
-    const Index position = popped_.load(relaxed);
-    const Index next = positions_.next(position);
-    T* const front = find_element(position, next);
+    const auto [front, next] = find_element(popped_.load(relaxed));
     if (front == nullptr) return status::empty;
     const front_release released{*this, front, next};
     return result<T>(std::in_place, std::move(*front));
@@ -191,9 +195,7 @@ class basic_spsc_ring {
   status try_consume(F&& f) noexcept(std::is_nothrow_invocable_v<F, T&>) {
     const solo::turn turn(consuming_, one_consumer);
     require(!peeked_, "kew::spsc_ring: a pop while a peek is open; release or drop the peek first");
-    const Index position = popped_.load(relaxed);
-    const Index next = positions_.next(position);
-    T* const front = find_element(position, next);
+    const auto [front, next] = find_element(popped_.load(relaxed));
     if (front == nullptr) return status::empty;
     const front_release released{*this, front, next};
     std::forward<F>(f)(*front);
@@ -216,11 +218,11 @@ class basic_spsc_ring {
     };
     if constexpr (Way == publication::by_slot)
       if (!counted_) {
-        for (Index next = position; released.count < n;) {
-          const Index here = std::exchange(next, positions_.next(next));
-          T* const element = find_element(here, next);
+        for (Index here = position; released.count < n;) {
+          const auto [element, next] = find_element(here);
           if (element == nullptr) break;
           hand_out(*element);
+          here = next;
         }
         return released.count;
       }
@@ -246,9 +248,7 @@ class basic_spsc_ring {
   [[gnu::always_inline]] status claim_pop(pop_claim& claim) noexcept {
     solo::turn turn(consuming_, one_consumer);
     require(!peeked_, "kew::spsc_ring: a pop while a peek is open; release or drop the peek first");
-    const Index position = popped_.load(relaxed);
-    const Index next = positions_.next(position);
-    T* const front = find_element(position, next);
+    const auto [front, next] = find_element(popped_.load(relaxed));
     if (front == nullptr) return status::empty;
     claim.front_ = front;
     claim.next_ = next;
@@ -308,14 +308,19 @@ class basic_spsc_ring {
       : slots_(room...),
         positions_(slots_.size()),
         numbered_(
-            slots_.size(),
-            [this, start](std::size_t i) { return a_lap_before(positions_.next(positions_.before(start), i + 1)); },
+            [this, start](std::size_t i) {
+              return a_lap_before(positions_.next(positions_.before(start), min(i + 1, capacity())));
+            },
             room...),
         pushed_(positions_.before(start)),
         push_limit_(positions_.before(start) + positions_.lap()),
         popped_(positions_.before(start)),
-        pop_limit_(positions_.before(start)),
-        empty_at_(positions_.before(start)) {}
+        pop_limit_(positions_.before(start)) {
+    if constexpr (Way == publication::by_slot) {
+      begin_push_stretch(numbered_.data(), positions_.before(start));
+      begin_pop_stretch(numbered_.data(), positions_.before(start));
+    }
+  }
 
  private:
   /// Releases the front element on the way out, whichever way that is.
@@ -341,7 +346,6 @@ class basic_spsc_ring {
   };
 
   T* at(Index position) noexcept { return slots_.data() + positions_.index(position); }
-  numbered& numbered_at(Index position) noexcept { return numbered_.data()[positions_.index(position)]; }
 
   slot_spans<T> spans(Index position, std::size_t n) noexcept {
     const std::size_t to_end = capacity() - positions_.index(position);
@@ -391,51 +395,106 @@ class basic_spsc_ring {
   Index a_lap_before(Index position) const noexcept { return static_cast<Index>(position - positions_.lap()); }
   Index counted_from(Index position) const noexcept { return static_cast<Index>(position + 2 * positions_.lap()); }
 
+  // Numbered slots have an end of their own, because there are more of them than the capacity. A stretch is a run of
+  // positions without a lap's end or the slots' end in it: there an addition finds the slot, and the next position.
+  Index shift(numbered* slot, Index position) noexcept {
+    return static_cast<Index>(static_cast<Index>(slot - numbered_.data()) - position);
+  }
+  Index last_of_stretch(numbered* slot, Index position, std::size_t most_slots) const noexcept {
+    const std::size_t length =
+        min(most_slots, static_cast<std::size_t>(numbered_.end() - slot), capacity() - positions_.index(position));
+    return static_cast<Index>(position + (length - 1));
+  }
+  void begin_push_stretch(numbered* slot, Index position) noexcept {
+    push_shift_ = shift(slot, position);
+    push_last_ = last_of_stretch(slot, position, capacity());
+  }
+  /// The position after the last of the stretch, which is in `slot`.
+  [[gnu::noinline]] Index end_push_stretch(numbered* slot) noexcept {
+    const Index next = positions_.next(push_last_);
+    begin_push_stretch(numbered_.after(slot), next);
+    return next;
+  }
+
   /// For good. There is room at `position`, so that the consumer does not need its slot any more.
   void publish_by_count_from(Index position) noexcept {
     if constexpr (Way == publication::by_slot)
-      if (push_slots_ != nullptr) {
-        push_slots_ = nullptr;
+      if (numbered* const slots = std::exchange(push_slots_, nullptr); slots != nullptr)
         // Edge "way": all before `position` is counted already.
-        numbered_at(position).number.store(counted_from(position), release);
-      }
+        slots[static_cast<Index>(position + push_shift_)].number.store(counted_from(position), release);
   }
 
   // ---- The consumer's ----
 
-  /// The element at `position`, after which comes `next`; or nothing.
-  [[gnu::always_inline]] T* find_element(Index position, Index next) noexcept {
+  /// An element, or nothing; and the position after it.
+  struct found {
+    T* element;
+    Index next;
+  };
+
+  [[gnu::always_inline]] found find_element(Index position) noexcept {
     if constexpr (Way == publication::by_slot) {
       numbered* const slots = pop_slots_;
       if (slots == nullptr) [[unlikely]]
-        return find_moved(position, next);
-      numbered& slot = slots[positions_.index(position)];
-      const Index number = slot.number.load(acquire);  // Edge "element", Edge "way": takes what the number speaks of.
-      if (number != next) return catch_up(position, number);
-      // Nor does a load wait for its line where it was asked for in time; but not a consumer's that has just caught up
-      // with the producer, whose lines these still are.
-      if constexpr (shares_a_line<T>)
-        if (static_cast<Index>(position - empty_at_) > tuning::lookahead_by_slot / sizeof(slot)) [[likely]]
-          prefetch_for_reading(reinterpret_cast<std::uintptr_t>(&slot) + tuning::lookahead_by_slot);
-      return std::addressof(slot.value);
+        return find_moved(position);
+      if (position == pop_last_) [[unlikely]]
+        return find_last_of_stretch(position);
+      return find_in_slot(slots + static_cast<Index>(position + pop_shift_), position,
+                          static_cast<Index>(position + 1));
     } else {
-      return find_in_array(position);
+      return {find_in_array(position), positions_.next(position)};
     }
+  }
+  found find_in_slot(numbered* slot, Index position, Index next) noexcept {
+    const Index number = slot->number.load(acquire);  // Edge "element", Edge "way": takes what the number speaks of.
+    if (number != opaque(next)) return {catch_up(position, number), next};
+    if constexpr (shares_a_line<T>) {
+      // Nor does a load wait for its line where it was asked for in time. A consumer close behind its producer does the
+      // contrary: the number that has arrived says which slot is looked at next, so that the processor does not run ahead
+      // to the line that is being filled, and take it away.
+      if (close_behind_) [[unlikely]]
+        return {std::addressof(slot->value), opaque_in_a_branch(number)};
+      prefetch_for_reading(reinterpret_cast<std::uintptr_t>(slot) + read_lookahead_);
+    }
+    return {std::addressof(slot->value), next};
+  }
+  [[gnu::noinline]] found find_last_of_stretch(Index position) noexcept {
+    numbered* const slot = pop_slots_ + static_cast<Index>(position + pop_shift_);
+    const found last = find_in_slot(slot, position, positions_.next(position));
+    if (last.element == std::addressof(slot->value)) begin_pop_stretch(numbered_.after(slot), last.next);
+    return last;
   }
   /// There is no element in the numbered slot.
   [[gnu::noinline]] T* catch_up(Index position, Index number) noexcept {
-    empty_at_ = position;
     if (number != counted_from(position)) return nullptr;
     pop_slots_ = nullptr;
     counted_ = true;
     pop_limit_ = position;
     return find_in_array(position);
   }
+  /// `slot` is that of `position`. Finds out whether the producer is well ahead: whether a slot was filled when its line
+  /// was asked for, which was early enough that it is here.
+  void begin_pop_stretch(numbered* slot, Index position) noexcept {
+    constexpr std::size_t ahead = tuning::read_lookahead / sizeof(numbered);
+    constexpr std::size_t length = max<std::size_t>(tuning::read_stretch / sizeof(numbered), 1);
+    pop_shift_ = shift(slot, position);
+    if constexpr (shares_a_line<T>) {
+      pop_last_ = last_of_stretch(slot, position, length);
+      if (capacity() <= ahead + length) return;
+      const Index number = numbered_.after(slot, ahead)->number.load(relaxed);  // relaxed: nothing is taken
+      close_behind_ = number != positions_.next(position, ahead + 1);
+      read_lookahead_ = tuning::read_lookahead;
+      prefetch_for_reading(reinterpret_cast<std::uintptr_t>(&numbered_.after(slot, ahead + length)->number));
+    } else {
+      pop_last_ = last_of_stretch(slot, position, capacity());
+    }
+  }
   /// Finds what a peek has moved into the array, and what comes after it.
-  [[gnu::noinline]] T* find_moved(Index position, Index next) noexcept {
-    if (counted_ || position != pop_limit_) return find_in_array(position);
+  [[gnu::noinline]] found find_moved(Index position) noexcept {
+    if (counted_ || position != pop_limit_) return {find_in_array(position), positions_.next(position)};
     pop_slots_ = numbered_.data();
-    return find_element(position, next);
+    begin_pop_stretch(unmoved_, position);
+    return find_element(position);
   }
   T* find_in_array(Index position) noexcept {
     const auto known = static_cast<Index>(pop_limit_ - position);
@@ -457,20 +516,22 @@ class basic_spsc_ring {
     return known >= wanted ? known : positions_.distance(position, refresh_pop_limit());
   }
   std::size_t move_to_array(Index position, std::size_t wanted) noexcept {
-    if (pop_slots_ != nullptr) pop_limit_ = position;
-    pop_slots_ = nullptr;
+    if (numbered* const slots = std::exchange(pop_slots_, nullptr); slots != nullptr) {
+      unmoved_ = slots + static_cast<Index>(position + pop_shift_);
+      pop_limit_ = position;
+    }
     std::size_t moved = positions_.distance(position, pop_limit_);
     for (; moved < min(wanted, capacity()); ++moved) {
-      numbered& slot = numbered_at(pop_limit_);
-      const Index number = slot.number.load(acquire);  // Edge "element", Edge "way": as in find_element.
+      const Index number = unmoved_->number.load(acquire);  // Edge "element", Edge "way": as in find_element.
       if (number == counted_from(pop_limit_)) {
         counted_ = true;
         return counted_elements(position, wanted);
       }
       const Index next = positions_.next(pop_limit_);
       if (number != next) break;
-      const destroyed_on_exit<T> gone{slot.value};
-      std::construct_at(at(pop_limit_), std::move(slot.value));
+      const destroyed_on_exit<T> gone{unmoved_->value};
+      std::construct_at(at(pop_limit_), std::move(unmoved_->value));
+      unmoved_ = numbered_.after(unmoved_);
       pop_limit_ = next;
     }
     return moved;
@@ -493,14 +554,20 @@ class basic_spsc_ring {
   alignas(cache_line) atomic<Index> pushed_;
   alignas(cache_line) Index push_limit_;
   numbered* push_slots_ = numbered_.data();  // the next element goes into one of these; null: into the array
+  Index push_shift_{};                       // from a position of the producer's stretch to its slot
+  Index push_last_{};                        // of the stretch
   bool claimed_ =
       false;  // a claim is open; kept also where nothing is checked, as another unit of the program may check
   [[no_unique_address]] solo producing_{};
   alignas(cache_line) atomic<Index> popped_;
   alignas(cache_line) Index pop_limit_;          // up to here the array is known to be filled
-  Index empty_at_;                               // where the consumer last caught up with the producer
   numbered* pop_slots_ = numbered_.data();       // the next element is looked for in one of these; null: in the array
+  Index pop_shift_{};                            // from a position of the consumer's stretch to its slot
+  Index pop_last_{};                             // of the stretch
+  std::size_t read_lookahead_ = 0;               // how many bytes ahead lines are asked for; 0 in a small ring
+  numbered* unmoved_ = nullptr;                  // where the next element will be that a peek has not moved yet
   bool counted_ = Way == publication::by_count;  // all that the array does not have yet will be counted
+  bool close_behind_ = false;                    // the producer
   bool peeked_ = false;                          // as claimed_
   [[no_unique_address]] solo consuming_{};
 };

@@ -50,12 +50,20 @@ struct alignas(max(alignof(T),
   atomic<Index> number;
 };
 
-/// A ring's numbered slots; those of a ring that publishes by count take no room.
+/// How many numbered slots a ring has beside its capacity. With them the slots that a producer fills in a full ring are
+/// not in the line of those that the consumer is about to empty.
+template <class Slot>
+constexpr std::size_t spare_slots(std::size_t capacity) noexcept {
+  return sizeof(Slot) < cache_line ? min(capacity / tuning::elements_per_spare_slot, tuning::spare_bytes / sizeof(Slot))
+                                   : 0;
+}
+
+/// A ring's numbered slots, one after the other and round again; those of a ring that publishes by count take no room.
 template <publication Way, class T, std::size_t Capacity, class Allocator, class Index, std::size_t Most>
 class numbered_slots {
  public:
   template <class Number, class... A>
-  explicit numbered_slots(std::size_t, const Number&, const A&...) noexcept {}
+  explicit numbered_slots(const Number&, const A&...) noexcept {}
 
   static numbered_slot<T, Index>* data() noexcept { return nullptr; }
 };
@@ -65,23 +73,41 @@ class numbered_slots<publication::by_slot, T, Capacity, Allocator, Index, Most> 
  public:
   using slot = numbered_slot<T, Index>;
 
-  /// `number(i)` is what the i-th says first; `room` is what the ring's constructor takes.
-  template <class Number, class... A>
-  explicit numbered_slots(std::size_t capacity, const Number& number, const A&... room)
-      : slots_(room...), capacity_(capacity) {
-    for (std::size_t i = 0; i < capacity; ++i) std::construct_at(data() + i, number(i));
+  /// `number(i)` is what the i-th says first.
+  template <class Number>
+  explicit numbered_slots(const Number& number) {
+    number_all(number);
+  }
+  template <class Number>
+  explicit numbered_slots(const Number& number, std::size_t capacity, const Allocator& allocator)
+      : slots_(capacity, allocator, spare_slots<slot>(capacity)) {
+    number_all(number);
   }
   numbered_slots(const numbered_slots&) = delete;
   numbered_slots& operator=(const numbered_slots&) = delete;
   ~numbered_slots() {
-    if constexpr (!std::is_trivially_destructible_v<atomic<Index>>) std::destroy_n(data(), capacity_);
+    if constexpr (!std::is_trivially_destructible_v<atomic<Index>>) std::destroy(data(), end());
   }
 
   slot* data() noexcept { return slots_.data(); }
+  slot* end() const noexcept { return end_; }
+
+  slot* after(slot* one) noexcept { return one + 1 != end() ? one + 1 : data(); }
+  slot* after(slot* one, std::size_t n) noexcept {
+    const auto to_end = static_cast<std::size_t>(end() - one);
+    return n < to_end ? one + n : data() + (n - to_end);
+  }
 
  private:
-  slots<slot, Capacity, Allocator, Most> slots_;
-  std::size_t capacity_;
+  template <class Number>
+  void number_all(const Number& number) {
+    for (std::size_t i = 0; i < slots_.size(); ++i) std::construct_at(data() + i, number(i));
+  }
+
+  static constexpr std::size_t all = Capacity == dynamic_capacity ? Capacity : Capacity + spare_slots<slot>(Capacity);
+
+  slots<slot, all, Allocator, 2 * Most> slots_;
+  slot* end_ = data() + slots_.size();
 };
 
 }}}  // namespace kew::KEW_NAMESPACE::detail

@@ -73,11 +73,13 @@ class slots<Slot, dynamic_capacity, Allocator, Most, Elements> {
   using block_traits = std::allocator_traits<block_allocator>;
 
  public:
-  slots(std::size_t capacity, const Allocator& allocator) : allocator_(allocator) {
+  /// For `spare` elements more than the `capacity`.
+  slots(std::size_t capacity, const Allocator& allocator, std::size_t spare = 0) : allocator_(allocator) {
     const std::size_t addressable = (PTRDIFF_MAX - alignment) / sizeof(Slot);
-    check_capacity(capacity, min<std::size_t>(Most, addressable,
-                                              block_traits::max_size(allocator_) / sizeof(Slot) * sizeof(block)));
-    size_ = capacity;
+    const auto most =
+        min<std::size_t>(Most, addressable, block_traits::max_size(allocator_) / sizeof(Slot) * sizeof(block));
+    check_capacity(capacity, most > spare ? most - spare : 0);
+    size_ = capacity + spare;
 #if defined(__cpp_exceptions)
     try {
       blocks_ = block_traits::allocate(allocator_, block_count());
