@@ -152,6 +152,9 @@ void add_many_producers(std::vector<scenario>& all, const char* name) {
       "push, push, and push before pop, from the first line");
   to.template add<4, 0, does<push_two>, does<push_move>, does<push_move, pop_value>>(
       "batch, push, and push before pop");
+  // One that stands in the middle of its marks, and one that relies on them.
+  to.template add<4, 0, does<push_move>, does<push_move>, does<push_move>, does<push_move, pop_value>>(
+      "push three times, and push before pop");
 }
 
 template <class Ring>
@@ -172,6 +175,8 @@ void add_many_consumers(std::vector<scenario>& all, const char* name) {
   to.template add<4, 4, does<pop_value>, does<pop_value, pop_value>, does<pop_value, push_move>>(
       "pop, pop, and pop before push");
   to.template add<4, 4, does<pop_two>, does<consume>, does<pop_value, push_move>>("batch, pop, and pop before push");
+  to.template add<4, 4, does<pop_value>, does<pop_value>, does<pop_value>, does<pop_value, push_move>>(
+      "pop three times, and pop before push");
 }
 
 template <class Ring>

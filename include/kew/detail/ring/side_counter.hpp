@@ -41,8 +41,9 @@ class alignas(cache_line) side_counter<cardinality::many, Index> {
   Index position() const noexcept { return word_.load(acquire); }
   Index seen() const noexcept { return word_.load(acquire); }  // Edge "flag"
 
-  /// Moves on from `position`, unless another thread has.
-  bool claim(Index position, Index next) noexcept {
+  /// Moves on from `position`, unless another thread has. `position` is then what was there: the processor has that in a
+  /// register, and a caller that goes on with it needs no other one for what it was before.
+  bool claim(Index& position, Index next) noexcept {
     // Edge "turn", Edge "flag". relaxed: the caller that was late asks for the position anew.
     return word_.compare_exchange_weak(position, next, acq_rel, relaxed);
   }

@@ -6,6 +6,7 @@
 
 #include <bit>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 
 #include <kew/config.hpp>
@@ -17,28 +18,48 @@
 
 namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
 
-/// How many slots make a group: what fits into a line, or one.
+/// How many slots make a group: what fits into a line beside a byte that counts them, or one.
 template <class T>
 inline constexpr std::size_t group_size =
-    max<std::size_t>(1, min(tuning::most_slots_in_a_line, cache_line / (sizeof(T) + sizeof(atomic<slot_state>))));
+    max<std::size_t>(1, min(tuning::most_slots_in_a_line, (cache_line - 1) / (sizeof(T) + sizeof(atomic<slot_state>))));
+
+/// Which place in a group is the last: only in the group at the end of the ring may it be an earlier one. In the group's
+/// line, which a call has anyway, so that it need not ask for the end of the ring, too.
+template <std::size_t Size>
+class last_place {
+ public:
+  explicit last_place(std::size_t slots) noexcept : last_(static_cast<std::uint8_t>(slots - 1)) {}
+  bool is(std::size_t place) const noexcept { return place == last_; }
+
+ private:
+  std::uint8_t last_;
+};
+template <>
+class last_place<1> {
+ public:
+  explicit last_place(std::size_t) noexcept {}
+  static constexpr bool is(std::size_t) noexcept { return true; }
+};
 
 template <class T>
-class alignas(max(alignof(T), min(cache_line, std::bit_ceil(group_size<T> * (sizeof(T) + sizeof(atomic<slot_state>))))))
-    slot_group {
+class alignas(max(alignof(T), min(cache_line, std::bit_ceil(group_size<T> * (sizeof(T) + sizeof(atomic<slot_state>)) +
+                                                            (group_size<T> > 1 ? 1 : 0))))) slot_group {
  public:
-  explicit slot_group(slot_state first) noexcept {
+  slot_group(slot_state first, std::size_t slots) noexcept : last_(slots) {
     for (atomic<slot_state>& each : states_) each.store(first, relaxed);
   }
   ~slot_group() {}
 
   T* element(std::size_t place) noexcept { return std::addressof(elements_[place]); }
   atomic<slot_state>& state(std::size_t place) noexcept { return states_[place]; }
+  bool is_last(std::size_t place) const noexcept { return last_.is(place); }
 
  private:
   union {
     T elements_[group_size<T>];
   };
   atomic<slot_state> states_[group_size<T>];
+  [[no_unique_address]] last_place<group_size<T>> last_;
 };
 
 }}}  // namespace kew::KEW_NAMESPACE::detail

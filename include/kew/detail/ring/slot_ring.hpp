@@ -9,7 +9,8 @@
 // - `full` and `empty` are facts, and yet no call reads the other side's counter, whose line would have to come
 //   across at each look. In the plain ring a consumer that finds its slot free cannot know whether a later push has
 //   finished before the one in this slot. Here that later push says so itself: before it finishes, it marks as overtaken
-//   each slot before its own in which another push is still under way. So:
+//   each slot before its own in which another push is still under way, the oldest first, so that a mark speaks for all
+//   before it. So:
 //
 //       a slot is free and not overtaken              no push from there on has finished
 //       a slot is filled and not overtaken            no pop from there on has finished
@@ -58,8 +59,8 @@ class slot_ring {
 
   using group = slot_group<T>;
   using positions_type = slot_positions<Index, group_size<T>>;
-  using slot = slot_view<T, positions_type>;
-  using cursor = slot_cursor<T, positions_type, Index>;
+  using push_slot = slot_view<T, positions_type, operation::push>;
+  using pop_slot = slot_view<T, positions_type, operation::pop>;
 
  public:
   using value_type = T;  ///< What is passed on.
@@ -119,11 +120,15 @@ class slot_ring {
   status try_emplace(A&&... arguments) noexcept(std::is_nothrow_constructible_v<T, A...>) {
     [[maybe_unused]] const push_turn turn(producing_, one_producer);
     const Index position = pushed_.position();
-    const slot here = slot_at(position);
-    if (is_free(here)) [[likely]]
-      if (emplace_at(position, here, std::forward<A>(arguments)...)) [[likely]]
+    const push_slot here = push_at(position);
+    if (is_ready(here)) [[likely]] {
+      if (here.is_last_in_group()) [[unlikely]] {
+        if (emplace_as<step::to_next_group>(position, here, std::forward<A>(arguments)...)) return status::success;
+      } else if (emplace_as<step::to_next_place>(position, here, std::forward<A>(arguments)...)) [[likely]] {
         return status::success;
-    return emplace_later(std::forward<A>(arguments)...);
+      }
+    }
+    return emplace_later<passed_on<A>...>(std::forward<A>(arguments)...);
   }
 
   /// A producer's: as many of the `n` elements from `first` on as there are free slots for, in order and next to each
@@ -137,8 +142,8 @@ class slot_ring {
     for (;;) {
       const finding room = find_room(pushed_.position());
       if (!room.answer) return 0;
-      const Index position = room.position;
-      const std::size_t run = free_run(position, n);
+      Index position = room.position;
+      const std::size_t run = run_of<operation::push>(position, n);
       if constexpr (!many_push) {
         build(position, first, run);
         pushed_.claim(position, positions_.next(position, run));
@@ -147,24 +152,24 @@ class slot_ring {
       } else if constexpr (cannot_throw) {
         const Index next = positions_.next(position, run);
         if (!pushed_.claim(position, next)) continue;
-        cursor to = slots_from(position);
-        settle_pushes_before(position, *to);
+        auto to = slots_from<operation::push>(position);
+        settle_before(position, *to);
         for (std::size_t i = 1;; ++i, ++to, ++first) {
-          const slot here = *to;
+          const push_slot here = *to;
           std::construct_at(here.element(), *first);
-          publish(here);
+          hand_over(here);
           if (i == run) break;
         }
-        finish_pushes_before(next);
+        finish_before<operation::push>(next);
         return run;
       } else {
         if (!pushed_.claim(position, hold(position))) continue;
         holding held{*this, position};
         build(position, first, run);
-        settle_pushes_before(position, slot_at(position));
+        settle_before(position, push_at(position));
         const Index next = held.advance(run);
         publish(position, run);
-        finish_pushes_before(next);
+        finish_before<operation::push>(next);
         return run;
       }
     }
@@ -175,10 +180,12 @@ class slot_ring {
   result<T> try_pop() noexcept(std::is_nothrow_move_constructible_v<T>) {
     [[maybe_unused]] const pop_turn turn(consuming_, one_consumer);
     const Index position = popped_.position();
-    const slot here = slot_at(position);
-    if (is_filled(here)) [[likely]]
-      if (const claimed_item item(*this, position, here); item) [[likely]]
-        return result<T>(std::in_place, std::move(*here.element()));
+    const pop_slot here = pop_at(position);
+    if (is_ready(here)) [[likely]] {
+      if (here.is_last_in_group()) [[unlikely]]
+        return pop_as<step::to_next_group>(position, here);
+      return pop_as<step::to_next_place>(position, here);
+    }
     return pop_later();
   }
   /// The same, by assignment to `out`.
@@ -192,12 +199,12 @@ class slot_ring {
   status try_consume(F&& f) noexcept(std::is_nothrow_invocable_v<F, T&>) {
     [[maybe_unused]] const pop_turn turn(consuming_, one_consumer);
     const Index position = popped_.position();
-    const slot here = slot_at(position);
-    if (is_filled(here)) [[likely]]
-      if (const claimed_item item(*this, position, here); item) [[likely]] {
-        std::forward<F>(f)(*here.element());
-        return status::success;
-      }
+    const pop_slot here = pop_at(position);
+    if (is_ready(here)) [[likely]] {
+      if (here.is_last_in_group()) [[unlikely]]
+        return consume_as<step::to_next_group>(position, here, std::forward<F>(f));
+      return consume_as<step::to_next_place>(position, here, std::forward<F>(f));
+    }
     return consume_later(std::forward<F>(f));
   }
 
@@ -219,18 +226,18 @@ class slot_ring {
         const finding item = find_item(popped_.position());
         if (n == 0 || !item.answer) return 0;
         position = item.position;
-        run = filled_run(position, n);
+        run = run_of<operation::pop>(position, n);
         next = positions_.next(position, run);
       } while (!popped_.claim(position, next));
-      cursor from = slots_from(position);
-      settle_pops_before(position, *from);
+      auto from = slots_from<operation::pop>(position);
+      settle_before(position, *from);
       for (; count < run; ++count, ++from) {
-        const slot here = *from;
+        const pop_slot here = *from;
         hand_out(*here.element());
         std::destroy_at(here.element());
-        give_back(here);
+        hand_over(here);
       }
-      finish_pops_before(next);
+      finish_before<operation::pop>(next);
     } else {
       // One claim an element: what was claimed before an exception would be lost.
       while (count < n && try_consume(hand_out)) ++count;
@@ -244,13 +251,13 @@ class slot_ring {
     requires many_push
   {
     sealing_.store(true, relaxed);  // first: a pop that does not see it may still answer `empty`
-    pushed_.set(positions_.sealed());
+    pushed_.set(positions_type::sealed);
   }
   /// Whether it was sealed; elements may still be inside. Once true, always true. Any thread.
   bool is_sealed() const noexcept
     requires many_push
   {
-    return (pushed_.seen() & positions_.sealed()) != 0;
+    return (pushed_.seen() & positions_type::sealed) != 0;
   }
 
   /// How many elements fit. Any thread.
@@ -259,7 +266,7 @@ class slot_ring {
   /// How many elements are inside, as far as another thread can know: from 0 to the capacity, always, and exact where
   /// no thread pushes or pops at the same time. Any thread.
   std::size_t size_approx() const noexcept {
-    const Index pushed = positions_.without_flags(pushed_.seen());
+    const Index pushed = pushed_.seen();
     return positions_.distance(popped_.seen(), pushed);
   }
 
@@ -269,20 +276,51 @@ class slot_ring {
   explicit slot_ring(before_overflow start, const A&... room)
       : slots_(room...),
         positions_(slots_.size()),
-        pushed_(positions_.before(start)),
-        popped_(positions_.before(start)) {
-    for (std::size_t i = 0; i < slots_.slot_count(); ++i)
-      std::construct_at(slots_.data() + i, positions_.free_at(positions_.before(start)));
+        pushed_(positions_.before(start, operation::push)),
+        popped_(positions_.before(start, operation::pop)) {
+    const slot_state free = positions_type::state_of(positions_.before(start, operation::push));
+    std::size_t left = capacity();
+    for (std::size_t i = 0; i < slots_.slot_count(); ++i, left -= group_size<T>)
+      std::construct_at(slots_.data() + i, free, min(left, group_size<T>));
   }
 
   /// The largest capacity that the index can count.
   static constexpr std::size_t most = positions_type::most;
 
  private:
-  slot slot_at(Index position) noexcept { return slot(slots_.data(), positions_, position); }
-  cursor slots_from(Index position) noexcept { return cursor(slots_.data(), positions_, position); }
+  template <operation Which>
+  using slot = slot_view<T, positions_type, Which>;
 
-  Index hold(Index position) const noexcept { return static_cast<Index>(position | positions_.held()); }
+  push_slot push_at(Index position) noexcept { return push_slot(slots_.data(), positions_, position); }
+  pop_slot pop_at(Index position) noexcept { return pop_slot(slots_.data(), positions_, position); }
+  template <operation Which>
+  slot<Which> slot_at(Index position) noexcept {
+    return slot<Which>(slots_.data(), positions_, position);
+  }
+  template <operation Which>
+  slot_cursor<T, positions_type, Which> slots_from(Index position) noexcept {
+    return {slots_.data(), positions_, position};
+  }
+
+  static Index hold(Index position) noexcept { return static_cast<Index>(position | positions_type::held); }
+
+  // A step to the next group is made by code of its own, so that one within a group, which is what most are, need not ask
+  // again whether the group has ended: when it finishes.
+
+  enum class step { to_next_place, to_next_group, to_either };
+  template <step Step>
+  Index next(Index position) const noexcept {
+    if constexpr (Step == step::to_next_place) return positions_.next_place(position);
+    if constexpr (Step == step::to_next_group) return positions_.next_group(position);
+    return positions_.next(position);
+  }
+
+  /// An element that fits into a register is copied for what is out of line: a reference would keep the caller's in
+  /// memory, also where the call succeeds at once.
+  template <class A>
+  using passed_on = std::conditional_t<std::is_same_v<std::remove_cvref_t<A>, T> && std::is_trivially_copyable_v<T> &&
+                                           std::is_trivially_copy_constructible_v<T> && sizeof(T) <= sizeof(void*),
+                                       T, A&&>;
 
   // ---- Looking for a slot ----------------------------------------------------------------------------------------
 
@@ -292,25 +330,26 @@ class slot_ring {
     status answer;
   };
 
-  // Edge "slot": takes the slot that a consumer has emptied.
-  static bool is_free(const slot& here) noexcept { return here.state().load(acquire) == here.free(); }
-  // Edge "item": takes the slot that a producer has filled.
-  static bool is_filled(const slot& here) noexcept { return here.state().load(acquire) == here.filled(); }
+  // Edge "slot": takes the slot that a consumer has emptied. Edge "item": takes the slot that a producer has filled.
+  template <operation Which>
+  [[gnu::always_inline]] static bool is_ready(const slot<Which>& here) noexcept {
+    return here.state().load(acquire) == here.ready();
+  }
 
   /// A free slot, at `position` or, if other producers have moved on, later.
   finding find_room(Index position) noexcept {
     for (;;) {
       if constexpr (many_push) {
-        if ((position & positions_.sealed()) != 0) return {position, status::closed};
-        if ((position & positions_.held()) != 0) return {position, status::busy};
+        if ((position & positions_type::sealed) != 0) return {position, status::closed};
+        if ((position & positions_type::held) != 0) return {position, status::busy};
       }
       // In this order: what has finished by the first look has by the second.
-      const bool all_in = !many_push || is_finished(positions_.previous(position), 0);
-      const slot here = slot_at(position);
+      const bool all_in = !many_push || is_finished<operation::push>(positions_.previous(position));
+      const push_slot here = push_at(position);
       const slot_state seen = here.state().load(acquire);  // Edge "slot"
-      if (seen == here.free()) return {position, status::success};
+      if (seen == here.ready()) return {position, status::success};
       const Index now = many_push ? pushed_.position() : position;
-      if (now == position) return {position, all_in && seen == here.full() ? status::full : status::busy};
+      if (now == position) return {position, all_in && seen == here.not_ready() ? status::full : status::busy};
       position = now;
     }
   }
@@ -318,12 +357,12 @@ class slot_ring {
   /// A filled slot, at `position` or, if other consumers have moved on, later.
   finding find_item(Index position) noexcept {
     for (;;) {
-      const bool all_out = !many_pop || is_finished(positions_.previous(position), positions_.filled);
-      const slot here = slot_at(position);
+      const bool all_out = !many_pop || is_finished<operation::pop>(positions_.previous(position));
+      const pop_slot here = pop_at(position);
       const slot_state seen = here.state().load(acquire);  // Edge "item"
-      if (seen == here.filled()) return {position, status::success};
+      if (seen == here.ready()) return {position, status::success};
       const Index now = many_pop ? popped_.position() : position;
-      if (now == position) return {position, nothing_there(position, all_out && seen == here.free())};
+      if (now == position) return {position, nothing_there(position, all_out && seen == here.not_ready())};
       position = now;
     }
   }
@@ -331,83 +370,118 @@ class slot_ring {
     if constexpr (many_push)
       if (sealing_.load(relaxed)) [[unlikely]] {
         const Index pushed = pushed_.seen();
-        if (pushed == (position | positions_.sealed())) return status::closed;
+        if (pushed == (positions_.as_push(position) | positions_type::sealed)) return status::closed;
         // A push that was under way when the ring was sealed may still succeed.
-        if ((pushed & positions_.sealed()) != 0) return status::busy;
+        if ((pushed & positions_type::sealed) != 0) return status::busy;
       }
     return is_empty ? status::empty : status::busy;
   }
 
-  /// How many slots from `position` on, up to `n`, are like the first: free, or filled.
-  std::size_t free_run(Index position, std::size_t n) noexcept {
-    return run_of(position, n, [](const slot& at) { return at.free(); });
-  }
-  std::size_t filled_run(Index position, std::size_t n) noexcept {
-    return run_of(position, n, [](const slot& at) { return at.filled(); });
-  }
-  template <class Like>
-  std::size_t run_of(Index position, std::size_t n, Like like) noexcept {
+  /// How many slots from `position` on, up to `n`, are ready like the first.
+  template <operation Which>
+  std::size_t run_of(Index position, std::size_t n) noexcept {
     n = min(n, capacity());
     std::size_t run = 1;
-    for (cursor look = slots_from(position); run < n; ++run) {
+    for (auto look = slots_from<Which>(position); run < n; ++run) {
       ++look;
-      const slot here = *look;
-      // Edge "slot", Edge "item": as in is_free and is_filled.
-      if (here.state().load(acquire) != like(here)) break;
+      if (!is_ready(*look)) break;
     }
     return run;
   }
 
   // ---- Finishing in order ----------------------------------------------------------------------------------------
-  //
-  // `taken` tells the sides apart: how the slot of an operation under way looks, free for a push and filled for a pop.
+
+  template <operation Which>
+  static constexpr bool is_many = Which == operation::push ? many_push : many_pop;
+  template <operation Which>
+  auto& counter() noexcept {
+    if constexpr (Which == operation::push)
+      return pushed_;
+    else
+      return popped_;
+  }
 
   /// The operation at this position has finished. It has, too, where the state is one of a later lap.
-  bool is_finished(Index position, slot_state taken) noexcept {
-    const slot here = slot_at(position);
-    return is_finished(here.state(), here, taken);
+  template <operation Which>
+  bool is_finished(Index position) noexcept {
+    const auto here = slot_at<Which>(position);
+    const slot_state seen = look(here.state());
+    return seen != here.ready() && seen != here.overtaken();
   }
-  static bool is_finished(const atomic<slot_state>& state, const slot& same_lap, slot_state taken) noexcept {
-    // Edge "finish": those before it have finished or are marked, and this thread will see it.
-    return ((state.load(acquire) ^ (same_lap.free() | taken)) & ~positions_type::overtaken) != 0;
+  /// It has finished, or is marked as overtaken. Either way each one before it has finished or is marked.
+  template <class Slot>
+  [[gnu::always_inline]] static bool is_settled(const atomic<slot_state>& state, const Slot& same_lap) noexcept {
+    return look(state) != same_lap.ready();
+  }
+  // Edge "finish": if it has finished or is marked, so have or are those before it, and this thread will see it.
+  [[gnu::always_inline]] static slot_state look(const atomic<slot_state>& state) noexcept {
+    return state.load(acquire);
   }
 
   /// To be called before an operation finishes: each one before it has finished then, or is marked as overtaken.
-  void settle_pushes_before(Index position, const slot& here) noexcept { settle_before(pushed_, position, here, 0); }
-  void settle_pops_before(Index position, const slot& here) noexcept {
-    if constexpr (many_pop) settle_before(popped_, position, here, positions_.filled);
+  template <operation Which>
+  void settle_before(Index position, const slot<Which>& here) noexcept {
+    if constexpr (is_many<Which>)
+      if (!(here.is_first_in_group() ? counter<Which>().finished_before(position)
+                                     : is_settled(here.state_before(), here))) [[unlikely]]
+        mark_before<Which>(position);
   }
-  template <class Counter>
-  void settle_before(const Counter& counter, Index position, const slot& here, slot_state taken) noexcept {
-    if (!is_settled(counter, position, here, taken)) [[unlikely]]
-      mark_before(position, taken);
-  }
-  /// Whether there is nothing to mark. Seen in the line of this slot or, where it is the first one there, in the
-  /// counter's.
-  template <class Counter>
-  static bool is_settled(const Counter& counter, Index position, const slot& here, slot_state taken) noexcept {
-    return here.is_first_in_group() ? counter.finished_before(position) : is_finished(here.state_before(), here, taken);
-  }
-  [[gnu::noinline]] void mark_before(Index position, slot_state taken) noexcept {
+  template <operation Which>
+  [[gnu::noinline]] void mark_before(Index position) noexcept {
     // A lap before is the slot of this position, so the walk ends there at the latest.
-    for (position = positions_.previous(position); !is_finished(position, taken);
-         position = positions_.previous(position)) {
-      const slot here = slot_at(position);
-      auto under_way = static_cast<slot_state>(here.free() | taken);
-      const auto overtaken = static_cast<slot_state>(under_way | positions_.overtaken);
-      // If that fails, it has finished or is marked. relaxed: what finishes next is what passes the mark on.
-      here.state().compare_exchange_strong(under_way, overtaken, relaxed, relaxed);
+    Index oldest = position;
+    for (;;) {
+      const Index before = positions_.previous(oldest);
+      const auto there = slot_at<Which>(before);
+      if (is_settled(there.state(), there)) break;
+      oldest = before;
+    }
+    // The oldest first, so that a mark speaks for all before it.
+    for (; oldest != position; oldest = positions_.next(oldest)) {
+      const auto there = slot_at<Which>(oldest);
+      slot_state under_way = there.ready();
+      // Edge "finish": passes on the marks before this one. relaxed: if it fails, this one has finished or is marked, and
+      // those before it have been seen to.
+      there.state().compare_exchange_strong(under_way, there.overtaken(), release, relaxed);
     }
   }
 
   /// To be called when an operation has finished, with the position where the next one begins.
-  void finish_pushes_before(Index next) noexcept { finish_before(pushed_, next); }
-  void finish_pops_before(Index next) noexcept {
-    if constexpr (many_pop) finish_before(popped_, next);
+  template <operation Which>
+  void finish_before(Index next) noexcept {
+    if constexpr (is_many<Which>)
+      if (positions_type::is_first_in_group(next)) counter<Which>().finish_before(next);
   }
-  template <class Counter>
-  static void finish_before(Counter& counter, Index next) noexcept {
-    if (positions_type::is_first_in_group(next)) counter.finish_before(next);
+
+  /// Hands the slot over in the order above. Whether there is anything to mark is seen in the line of this slot or, where
+  /// it is the first one there, in the counter's.
+  template <step Step, operation Which>
+  [[gnu::always_inline]] void finish(Index position, const slot<Which>& here, Index next) noexcept {
+    if constexpr (is_many<Which>) {
+      if (here.is_first_in_group()) [[unlikely]] {
+        if (!counter<Which>().finished_before(position)) [[unlikely]]
+          return finish_later<Which>(position, next);
+      } else if (!is_settled(here.state_before(), here)) [[unlikely]] {
+        return finish_later<Which>(position, next);
+      }
+    }
+    hand_over(here);
+    if constexpr (Step == step::to_either) finish_before<Which>(next);
+    if constexpr (Step == step::to_next_group && is_many<Which>) counter<Which>().finish_before(next);
+  }
+  template <operation Which>
+  [[gnu::noinline]] void finish_later(Index position, Index next) noexcept {
+    mark_before<Which>(position);
+    hand_over(slot_at<Which>(position));
+    finish_before<Which>(next);
+  }
+
+  // Edge "item": hands the element to a consumer. Edge "finish"
+  static void hand_over(const push_slot& filled) noexcept { filled.state().store(filled.done(), release); }
+  // Edge "slot": hands the slot back to the producers. Edge "finish"
+  static void hand_over(const pop_slot& emptied) noexcept { emptied.state().store(emptied.done(), release); }
+  void publish(Index position, std::size_t n) noexcept {
+    for (auto to = slots_from<operation::push>(position); n > 0; --n, ++to) hand_over(*to);
   }
 
   // ---- Filling and emptying --------------------------------------------------------------------------------------
@@ -415,122 +489,106 @@ class slot_ring {
   // What does not succeed at once goes on out of line, so that what does saves no registers for it.
 
   /// False: another producer has taken that position. The slot has been found free.
-  template <class... A>
-  [[gnu::always_inline]] bool emplace_at(Index position, const slot& here, A&&... arguments) {
-    const Index next = positions_.next_to(position, here.index());
+  template <step Step, class... A>
+  [[gnu::always_inline]] bool emplace_as(Index position, const push_slot& here, A&&... arguments) {
+    const Index next = this->next<Step>(position);
     if constexpr (!many_push) {
       std::construct_at(here.element(), std::forward<A>(arguments)...);
       pushed_.claim(position, next);
-      publish(here);
+      hand_over(here);
     } else if constexpr (std::is_nothrow_constructible_v<T, A...>) {
       if (!pushed_.claim(position, next)) return false;
       std::construct_at(here.element(), std::forward<A>(arguments)...);
-      finish_push(position, here, next);
+      finish<Step>(position, here.at(position), next);
     } else {
       if (!pushed_.claim(position, hold(position))) return false;
       holding held{*this, position};
       std::construct_at(here.element(), std::forward<A>(arguments)...);
-      settle_pushes_before(position, here);
+      settle_before(position, here);
       held.advance(1);
-      publish(here);
-      finish_pushes_before(next);
+      hand_over(here);
+      finish_before<operation::push>(next);
     }
     return true;
   }
   template <class... A>
-  [[gnu::noinline]] status emplace_later(A&&... arguments) noexcept(std::is_nothrow_constructible_v<T, A...>) {
+  [[gnu::noinline]] status emplace_later(A... arguments) noexcept(std::is_nothrow_constructible_v<T, A...>) {
     for (;;) {
       const finding room = find_room(pushed_.position());
       if (!room.answer) return room.answer;
-      if (emplace_at(room.position, slot_at(room.position), std::forward<A>(arguments)...)) return status::success;
+      if (emplace_as<step::to_either>(room.position, push_at(room.position), std::forward<A>(arguments)...))
+        return status::success;
     }
   }
-  void finish_push(Index position, const slot& here, Index next) noexcept {
-    if (!is_settled(pushed_, position, here, 0)) [[unlikely]]
-      return finish_push_later(position, next);
-    publish(here);
-    finish_pushes_before(next);
-  }
-  [[gnu::noinline]] void finish_push_later(Index position, Index next) noexcept {
-    mark_before(position, 0);
-    publish(slot_at(position));
-    finish_pushes_before(next);
-  }
-
-  // Edge "item": hands the element to a consumer. Edge "finish"
-  static void publish(const slot& to) noexcept { to.state().store(to.filled(), release); }
-  void publish(Index position, std::size_t n) noexcept {
-    for (cursor to = slots_from(position); n > 0; --n, ++to) publish(*to);
-  }
-
-  // Edge "slot": hands the slot back to the producers. Edge "finish"
-  static void give_back(const slot& from) noexcept { from.state().store(from.freed(), release); }
 
   /// The element at a position that has been found filled, if no other consumer has taken that. It is destroyed and its
   /// slot freed on the way out, whichever way that is.
+  template <step Step>
   class claimed_item {
    public:
-    [[gnu::always_inline]] claimed_item(slot_ring& ring, Index position, const slot& here) noexcept
+    [[gnu::always_inline]] claimed_item(slot_ring& ring, Index position, const pop_slot& here) noexcept
         : ring_(ring),
           here_(here),
           position_(position),
-          next_(ring.positions_.next_to(position, here.index())),
+          next_(ring.next<Step>(position)),
           claimed_(ring.popped_.claim(position, next_)) {}
     claimed_item(const claimed_item&) = delete;
     claimed_item& operator=(const claimed_item&) = delete;
     [[gnu::always_inline]] ~claimed_item() {
       if (!claimed_) return;
       std::destroy_at(here_.element());
-      ring_.finish_pop(position_, here_, next_);
+      ring_.template finish<Step>(position_, here_.at(position_), next_);
     }
 
     explicit operator bool() const noexcept { return claimed_; }
 
    private:
     slot_ring& ring_;
-    const slot& here_;
+    const pop_slot& here_;
     Index position_;
     Index next_;
     bool claimed_;
   };
+  template <step Step>
+  [[gnu::always_inline]] result<T> pop_as(Index position, const pop_slot& here) {
+    if (const claimed_item<Step> item(*this, position, here); item) [[likely]]
+      return result<T>(std::in_place, std::move(*here.element()));
+    return pop_later();
+  }
   [[gnu::noinline]] result<T> pop_later() noexcept(std::is_nothrow_move_constructible_v<T>) {
     for (;;) {
       const finding found = find_item(popped_.position());
       if (!found.answer) return found.answer;
-      const slot here = slot_at(found.position);
-      if (const claimed_item item(*this, found.position, here); item)
+      const pop_slot here = pop_at(found.position);
+      if (const claimed_item<step::to_either> item(*this, found.position, here); item)
         return result<T>(std::in_place, std::move(*here.element()));
     }
+  }
+  template <step Step, class F>
+  [[gnu::always_inline]] status consume_as(Index position, const pop_slot& here, F&& f) {
+    if (const claimed_item<Step> item(*this, position, here); item) [[likely]] {
+      std::forward<F>(f)(*here.element());
+      return status::success;
+    }
+    return consume_later(std::forward<F>(f));
   }
   template <class F>
   [[gnu::noinline]] status consume_later(F&& f) noexcept(std::is_nothrow_invocable_v<F, T&>) {
     for (;;) {
       const finding found = find_item(popped_.position());
       if (!found.answer) return found.answer;
-      const slot here = slot_at(found.position);
-      if (const claimed_item item(*this, found.position, here); item) {
+      const pop_slot here = pop_at(found.position);
+      if (const claimed_item<step::to_either> item(*this, found.position, here); item) {
         std::forward<F>(f)(*here.element());
         return status::success;
       }
     }
   }
-  void finish_pop(Index position, const slot& here, Index next) noexcept {
-    if constexpr (many_pop)
-      if (!is_settled(popped_, position, here, positions_.filled)) [[unlikely]]
-        return finish_pop_later(position, next);
-    give_back(here);
-    finish_pops_before(next);
-  }
-  [[gnu::noinline]] void finish_pop_later(Index position, Index next) noexcept {
-    mark_before(position, positions_.filled);
-    give_back(slot_at(position));
-    finish_pops_before(next);
-  }
 
   /// Constructs `n` elements, or none if one throws.
   template <class It>
   void build(Index position, It& first, std::size_t n) {
-    unfinished batch([this, position](std::size_t i) { return slot_at(positions_.next(position, i)).element(); });
+    unfinished batch([this, position](std::size_t i) { return push_at(positions_.next(position, i)).element(); });
     batch.build(first, n);
     batch.keep();
   }
@@ -543,12 +601,12 @@ class slot_ring {
 
     Index advance(std::size_t n) noexcept {
       const Index next = ring.positions_.next(position, n);
-      ring.pushed_.advance(static_cast<Index>(next - ring.hold(position)));
+      ring.pushed_.advance(static_cast<Index>(next - hold(position)));
       advanced = true;
       return next;
     }
     ~holding() {
-      if (!advanced) ring.pushed_.clear(ring.positions_.held());
+      if (!advanced) ring.pushed_.clear(positions_type::held);
     }
   };
 

@@ -11,48 +11,49 @@
 namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
 
 /// Found once for all that a call does with its slot.
-template <class T, class Positions>
+template <class T, class Positions, operation Which>
 class slot_view {
   using index_type = typename Positions::index_type;
 
  public:
   slot_view(slot_group<T>* groups, const Positions& positions, index_type position) noexcept
-      : index_(positions.index(position)),
+      : group_(reinterpret_cast<slot_group<T>*>(reinterpret_cast<std::byte*>(groups) +
+                                                positions.group_offset(position, sizeof(slot_group<T>)))),
         place_(Positions::place(position)),
-        group_(groups + Positions::group(index_)),
-        free_(positions.free_at(position)),
-        states_(positions.states()) {}
+        ready_(Positions::state_of(position)) {}
+
+  /// The same slot, of the same position; see side_counter::claim.
+  slot_view at(index_type position) const noexcept {
+    slot_view here = *this;
+    here.ready_ = Positions::state_of(position);
+    return here;
+  }
 
   T* element() const noexcept { return group_->element(place_); }
   atomic<slot_state>& state() const noexcept { return group_->state(place_); }
   /// Of the slot before, where that is in the same group, and so in the same lap.
   atomic<slot_state>& state_before() const noexcept { return group_->state(place_ - 1); }
   bool is_first_in_group() const noexcept { return place_ == 0; }
-  /// Of all slots.
-  index_type index() const noexcept { return index_; }
+  bool is_last_in_group() const noexcept { return group_->is_last(place_); }
 
-  /// What the state is while the slot waits for the push at this position.
-  slot_state free() const noexcept { return free_; }
-  /// … while it waits for the pop at this position.
-  slot_state filled() const noexcept { return static_cast<slot_state>(free_ | Positions::filled); }
-  /// … after that pop.
-  slot_state freed() const noexcept { return state_of(free_ + Positions::one_lap); }
-  /// … before that push, while it waits for the pop one lap before.
-  slot_state full() const noexcept { return state_of(filled() - Positions::one_lap); }
-
- private:
-  slot_state state_of(int sum) const noexcept {
-    if constexpr (Positions::all_states)
-      return static_cast<slot_state>(sum);
-    else
-      return static_cast<slot_state>(sum & states_);
+  /// What the state is while the slot waits for this operation, and while that is under way: free, or filled.
+  slot_state ready() const noexcept { return ready_; }
+  /// … while a later operation of this side has finished, and this one is under way.
+  slot_state overtaken() const noexcept { return static_cast<slot_state>(ready_ | Positions::overtaken); }
+  /// … when this operation has finished: filled, or free for the next lap.
+  slot_state done() const noexcept {
+    constexpr slot_state step = Which == operation::push ? Positions::filled : Positions::one_lap - Positions::filled;
+    return Positions::state_of(static_cast<index_type>(ready_ + step));
+  }
+  /// … while the operation of the other side is still to come that this one needs: since this side was here a lap ago.
+  slot_state not_ready() const noexcept {
+    return Positions::state_of(static_cast<index_type>(done() - Positions::one_lap));
   }
 
-  index_type index_;
-  std::size_t place_;
+ private:
   slot_group<T>* group_;
-  slot_state free_;
-  slot_state states_;
+  std::size_t place_;
+  slot_state ready_;
 };
 
 }}}  // namespace kew::KEW_NAMESPACE::detail
