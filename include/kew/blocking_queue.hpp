@@ -10,8 +10,9 @@
 //              made that call was stopped before it could wake the sleeper and another call came after it. The try_
 //              operations are the ring's, and enter the kernel for two reasons: to wake a sleeper, and to make one
 //              membarrier(2) call where an spsc or spmc queue is found closed and empty. A call that waits enters it to
-//              sleep (after polling, as Wait says), and to yield and nap beside a thread that was stopped in the middle
-//              of its own call (`busy`); such naps grow to 10 ms. With yield_wait each look enters the kernel.
+//              sleep (after polling, as Wait says), to yield before that where threads outnumber the cores (wait.hpp),
+//              and to yield and nap beside a thread that was stopped in the middle of its own call (`busy`); such naps
+//              grow to 10 ms. With yield_wait each look enters the kernel.
 // Ordering     the ring's. Each push either succeeds, and its element is popped exactly once or destroyed with the
 //              queue, or answers `closed` and leaves its argument untouched. A push that begins after close() has
 //              returned answers `closed`; one that overlaps it may do either. A pop answers `closed` only when no

@@ -87,6 +87,13 @@ concept has_metrics = requires(const R& r) { r.metrics(); };
 template <class R>
 concept counts_refusals = requires(R& r, std::size_t n) { r.note_refused(n); };
 
+/// Says how many elements have come out of it, as a number that wraps round. A queue of several producers or consumers
+/// that has threads wait sees by it how fast a stream is.
+template <class R>
+concept counts_pops = requires(const R& r) {
+  { r.popped_approx() } -> std::convertible_to<std::size_t>;
+};
+
 namespace detail {
 
 template <class R>

@@ -5,7 +5,10 @@
 //   park_wait       sleeps at once. No processor time while it waits; each wake-up costs the kernel's.
 //   adaptive_wait   polls for about ten microseconds, then sleeps. The default.
 //
-// A policy is made anew for each wait and asked after each fruitless poll. The choice does not change what
+// A policy is made anew for each wait and asked after each fruitless poll. A queue over mpmc_ring, mpsc_ring or
+// spmc_ring adds a few yields to a policy that sleeps: a thread of several on one side that is woken again and again
+// for what another of them takes yields before it sleeps once more, as long as the stream goes on meanwhile
+// (detail/wait/yield_record.hpp). That is so where threads outnumber the cores. The choice does not change what
 // a queue guarantees. With spin_wait and yield_wait no thread ever has to be woken, so a queue with one of
 // them does not even look for sleepers.
 #pragma once

@@ -56,6 +56,12 @@ struct adder {
   }
 };
 
+/// Goes on until there is room.
+struct poll_until_pushed {
+  static void run(auto& queue) {
+    while (!queue.push_move()) kew::detail::cpu_relax();
+  }
+};
 /// Goes on until it gets one.
 struct poll_until_popped {
   static void run(auto& queue) {
@@ -181,6 +187,8 @@ void add_many_producers(std::vector<scenario>& all, const char* name) {
       "two push and one pops");
   to.template add<1, 1, does<wait_push>, does<wait_push>, does<close, pop_all>>("two push against close");
   to.template add<1, 1, does<close>, does<wait_push>, does<wait_push>>("nothing but close wakes two that push");
+  to.template add<1, 1, does<wait_pop, wait_pop, wait_pop>, does<wait_push>, does<poll_until_pushed>>(
+      "a push is woken for room that another takes");
   to.template add<2, 2, does<pop_two>, does<wait_push>, does<wait_push>>("a batch out wakes two");
   to.template add<1, 1, does<wait_push>, does<timed_push>, does<wait_pop, wait_pop>>("a timed push beside a push");
   to.template add<1, 1, does<wait_emplace_in_vain>, does<wait_push>, does<wait_pop, wait_pop>>(
@@ -198,6 +206,8 @@ void add_many_consumers(std::vector<scenario>& all, const char* name) {
   to.template add<2, 0, does<push_two>, does<wait_pop>, does<wait_pop>>("a batch wakes two");
   to.template add<1, 0, does<wait_push, wait_push>, does<timed_pop>, does<wait_pop>>("a timed pop beside a pop");
   to.template add<1, 0, does<close>, does<wait_pop>, does<wait_pop>>("nothing but close wakes two");
+  to.template add<1, 0, does<wait_push, wait_push>, does<wait_pop>, does<poll_until_popped>>(
+      "a pop is woken for what another takes");
   to.template add<1, 0, does<push_move, close>, does<wait_pop>, does<wait_pop>>("close wakes two");
   to.template add<2, 0, does<wait_push_three, close>, pop_all_by_twos, pop_all_by_twos>(
       "batches in, batches out by two");

@@ -16,6 +16,7 @@ TEMPLATE_LIST_TEST_CASE("mpmc_ring keeps its contract while its counters overflo
 TEST_CASE("mpmc_ring refuses a capacity that its index type cannot count", "[mpmc_ring]") {
   suite::refuses_what_it_cannot_count();
 }
+TEST_CASE("mpmc_ring counts what comes out", "[mpmc_ring]") { suite::counts_what_comes_out(); }
 TEST_CASE("mpmc_ring delivers every element once and each producer's in order", "[mpmc_ring][stress]") {
   suite::delivers_once_and_in_order();
 }

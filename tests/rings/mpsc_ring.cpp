@@ -16,6 +16,7 @@ TEMPLATE_LIST_TEST_CASE("mpsc_ring keeps its contract while its counters overflo
 TEST_CASE("mpsc_ring refuses a capacity that its index type cannot count", "[mpsc_ring]") {
   suite::refuses_what_it_cannot_count();
 }
+TEST_CASE("mpsc_ring counts what comes out", "[mpsc_ring]") { suite::counts_what_comes_out(); }
 TEST_CASE("mpsc_ring delivers every element once and each producer's in order", "[mpsc_ring][stress]") {
   suite::delivers_once_and_in_order();
 }

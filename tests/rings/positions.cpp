@@ -49,12 +49,12 @@ void walk_round() {
 template <class Index, std::size_t GroupSize>
 void walk_round_groups(std::size_t capacity) {
   using kew::detail::before_overflow;
-  using kew::detail::operation;
+  using kew::detail::slot_operation;
   const kew::detail::slot_positions<Index, GroupSize> at(capacity);
   CHECK(at.capacity() == capacity);
   std::size_t wrong = 0;
 
-  std::vector<Index> words{at.before(before_overflow{1}, operation::push)};
+  std::vector<Index> words{at.before(before_overflow{1}, slot_operation::push)};
   for (auto word = at.next(words.front()); word != words.front(); word = at.next(word)) words.push_back(word);
   CHECK(words.size() % capacity == 0);
   CHECK(words.size() / capacity >= 4);

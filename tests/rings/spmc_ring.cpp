@@ -16,6 +16,7 @@ TEMPLATE_LIST_TEST_CASE("spmc_ring keeps its contract while its counters overflo
 TEST_CASE("spmc_ring refuses a capacity that its index type cannot count", "[spmc_ring]") {
   suite::refuses_what_it_cannot_count();
 }
+TEST_CASE("spmc_ring counts what comes out", "[spmc_ring]") { suite::counts_what_comes_out(); }
 TEST_CASE("spmc_ring delivers every element once and each producer's in order", "[spmc_ring][stress]") {
   suite::delivers_once_and_in_order();
 }

@@ -164,6 +164,13 @@ class stamped_ring {
   /// How many elements are inside, as far as another thread can know: from 0 to the capacity, always. Any thread.
   std::size_t size_approx() const noexcept { return ring_.size_approx(); }
 
+  /// As the ring's, where it has it.
+  std::size_t popped_approx() const noexcept
+    requires counts_pops<inner_ring>
+  {
+    return ring_.popped_approx();
+  }
+
   /// `n` messages of a caller's were refused. Any thread that may push.
   void note_refused(std::size_t n) noexcept { meter_.refused(n); }
   /// The figures now; see kew::metrics. Any thread.

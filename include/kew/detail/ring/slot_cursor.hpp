@@ -9,7 +9,7 @@ namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
 
 /// Without asking the ring at each step: the compiler cannot know that the elements that are written on the way are no
 /// part of it.
-template <class T, class Positions, operation Which>
+template <class T, class Positions, slot_operation Which>
 class slot_cursor {
   using index_type = typename Positions::index_type;
 

@@ -24,7 +24,7 @@ namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
 /// counter, which has all bits, has not moved on from there.
 using slot_state = std::uint8_t;
 
-enum class operation : slot_state { push = 0, pop = 1 };
+enum class slot_operation : slot_state { push = 0, pop = 1 };
 
 /// A word is `high bits of the lap | group | place in the group | state`, and its state the one in which the slot is
 /// while it waits for the operation at this position: free for a push, filled for a pop. So a call finds the slot and
@@ -120,7 +120,12 @@ class slot_positions {
     return size <= capacity() ? static_cast<std::size_t>(size) : 0;
   }
 
-  constexpr Index before(before_overflow start, operation which) const noexcept {
+  /// How many positions lie before this one; begins anew where the laps wrap round.
+  constexpr std::size_t count(Index position) const noexcept {
+    return static_cast<std::size_t>(lap(position)) * capacity() + ordinal(index(position));
+  }
+
+  constexpr Index before(before_overflow start, slot_operation which) const noexcept {
     const auto lap = static_cast<Index>(0 - start.laps);
     return static_cast<Index>((state_of(static_cast<Index>(lap << flags)) | static_cast<slot_state>(which)) +
                               (lap >> low_lap_bits) * high_lap());

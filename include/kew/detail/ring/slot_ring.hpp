@@ -59,8 +59,8 @@ class slot_ring {
 
   using group = slot_group<T>;
   using positions_type = slot_positions<Index, group_size<T>>;
-  using push_slot = slot_view<T, positions_type, operation::push>;
-  using pop_slot = slot_view<T, positions_type, operation::pop>;
+  using push_slot = slot_view<T, positions_type, slot_operation::push>;
+  using pop_slot = slot_view<T, positions_type, slot_operation::pop>;
 
  public:
   using value_type = T;  ///< What is passed on.
@@ -143,7 +143,7 @@ class slot_ring {
       const finding room = find_room(pushed_.position());
       if (!room.answer) return 0;
       Index position = room.position;
-      const std::size_t run = run_of<operation::push>(position, n);
+      const std::size_t run = run_of<slot_operation::push>(position, n);
       if constexpr (!many_push) {
         build(position, first, run);
         pushed_.claim(position, positions_.next(position, run));
@@ -152,7 +152,7 @@ class slot_ring {
       } else if constexpr (cannot_throw) {
         const Index next = positions_.next(position, run);
         if (!pushed_.claim(position, next)) continue;
-        auto to = slots_from<operation::push>(position);
+        auto to = slots_from<slot_operation::push>(position);
         settle_before(position, *to);
         for (std::size_t i = 1;; ++i, ++to, ++first) {
           const push_slot here = *to;
@@ -160,7 +160,7 @@ class slot_ring {
           hand_over(here);
           if (i == run) break;
         }
-        finish_before<operation::push>(next);
+        finish_before<slot_operation::push>(next);
         return run;
       } else {
         if (!pushed_.claim(position, hold(position))) continue;
@@ -169,7 +169,7 @@ class slot_ring {
         settle_before(position, push_at(position));
         const Index next = held.advance(run);
         publish(position, run);
-        finish_before<operation::push>(next);
+        finish_before<slot_operation::push>(next);
         return run;
       }
     }
@@ -226,10 +226,10 @@ class slot_ring {
         const finding item = find_item(popped_.position());
         if (n == 0 || !item.answer) return 0;
         position = item.position;
-        run = run_of<operation::pop>(position, n);
+        run = run_of<slot_operation::pop>(position, n);
         next = positions_.next(position, run);
       } while (!popped_.claim(position, next));
-      auto from = slots_from<operation::pop>(position);
+      auto from = slots_from<slot_operation::pop>(position);
       settle_before(position, *from);
       for (; count < run; ++count, ++from) {
         const pop_slot here = *from;
@@ -237,7 +237,7 @@ class slot_ring {
         std::destroy_at(here.element());
         hand_over(here);
       }
-      finish_before<operation::pop>(next);
+      finish_before<slot_operation::pop>(next);
     } else {
       // One claim an element: what was claimed before an exception would be lost.
       while (count < n && try_consume(hand_out)) ++count;
@@ -270,15 +270,18 @@ class slot_ring {
     return positions_.distance(popped_.seen(), pushed);
   }
 
+  /// For a queue whose threads wait: how many elements have come out, as a number that wraps round. Any thread.
+  std::size_t popped_approx() const noexcept { return positions_.count(popped_.seen()); }
+
  protected:
   /// For tests of positions that overflow; `room` is what the other constructors take.
   template <class... A>
   explicit slot_ring(before_overflow start, const A&... room)
       : slots_(room...),
         positions_(slots_.size()),
-        pushed_(positions_.before(start, operation::push)),
-        popped_(positions_.before(start, operation::pop)) {
-    const slot_state free = positions_type::state_of(positions_.before(start, operation::push));
+        pushed_(positions_.before(start, slot_operation::push)),
+        popped_(positions_.before(start, slot_operation::pop)) {
+    const slot_state free = positions_type::state_of(positions_.before(start, slot_operation::push));
     std::size_t left = capacity();
     for (std::size_t i = 0; i < slots_.slot_count(); ++i, left -= group_size<T>)
       std::construct_at(slots_.data() + i, free, min(left, group_size<T>));
@@ -288,16 +291,16 @@ class slot_ring {
   static constexpr std::size_t most = positions_type::most;
 
  private:
-  template <operation Which>
+  template <slot_operation Which>
   using slot = slot_view<T, positions_type, Which>;
 
   push_slot push_at(Index position) noexcept { return push_slot(slots_.data(), positions_, position); }
   pop_slot pop_at(Index position) noexcept { return pop_slot(slots_.data(), positions_, position); }
-  template <operation Which>
+  template <slot_operation Which>
   slot<Which> slot_at(Index position) noexcept {
     return slot<Which>(slots_.data(), positions_, position);
   }
-  template <operation Which>
+  template <slot_operation Which>
   slot_cursor<T, positions_type, Which> slots_from(Index position) noexcept {
     return {slots_.data(), positions_, position};
   }
@@ -331,7 +334,7 @@ class slot_ring {
   };
 
   // Edge "slot": takes the slot that a consumer has emptied. Edge "item": takes the slot that a producer has filled.
-  template <operation Which>
+  template <slot_operation Which>
   [[gnu::always_inline]] static bool is_ready(const slot<Which>& here) noexcept {
     return here.state().load(acquire) == here.ready();
   }
@@ -344,7 +347,7 @@ class slot_ring {
         if ((position & positions_type::held) != 0) return {position, status::busy};
       }
       // In this order: what has finished by the first look has by the second.
-      const bool all_in = !many_push || is_finished<operation::push>(positions_.previous(position));
+      const bool all_in = !many_push || is_finished<slot_operation::push>(positions_.previous(position));
       const push_slot here = push_at(position);
       const slot_state seen = here.state().load(acquire);  // Edge "slot"
       if (seen == here.ready()) return {position, status::success};
@@ -357,7 +360,7 @@ class slot_ring {
   /// A filled slot, at `position` or, if other consumers have moved on, later.
   finding find_item(Index position) noexcept {
     for (;;) {
-      const bool all_out = !many_pop || is_finished<operation::pop>(positions_.previous(position));
+      const bool all_out = !many_pop || is_finished<slot_operation::pop>(positions_.previous(position));
       const pop_slot here = pop_at(position);
       const slot_state seen = here.state().load(acquire);  // Edge "item"
       if (seen == here.ready()) return {position, status::success};
@@ -378,7 +381,7 @@ class slot_ring {
   }
 
   /// How many slots from `position` on, up to `n`, are ready like the first.
-  template <operation Which>
+  template <slot_operation Which>
   std::size_t run_of(Index position, std::size_t n) noexcept {
     n = min(n, capacity());
     std::size_t run = 1;
@@ -391,18 +394,18 @@ class slot_ring {
 
   // ---- Finishing in order ----------------------------------------------------------------------------------------
 
-  template <operation Which>
-  static constexpr bool is_many = Which == operation::push ? many_push : many_pop;
-  template <operation Which>
+  template <slot_operation Which>
+  static constexpr bool is_many = Which == slot_operation::push ? many_push : many_pop;
+  template <slot_operation Which>
   auto& counter() noexcept {
-    if constexpr (Which == operation::push)
+    if constexpr (Which == slot_operation::push)
       return pushed_;
     else
       return popped_;
   }
 
   /// The operation at this position has finished. It has, too, where the state is one of a later lap.
-  template <operation Which>
+  template <slot_operation Which>
   bool is_finished(Index position) noexcept {
     const auto here = slot_at<Which>(position);
     const slot_state seen = look(here.state());
@@ -419,14 +422,14 @@ class slot_ring {
   }
 
   /// To be called before an operation finishes: each one before it has finished then, or is marked as overtaken.
-  template <operation Which>
+  template <slot_operation Which>
   void settle_before(Index position, const slot<Which>& here) noexcept {
     if constexpr (is_many<Which>)
       if (!(here.is_first_in_group() ? counter<Which>().finished_before(position)
                                      : is_settled(here.state_before(), here))) [[unlikely]]
         mark_before<Which>(position);
   }
-  template <operation Which>
+  template <slot_operation Which>
   [[gnu::noinline]] void mark_before(Index position) noexcept {
     // A lap before is the slot of this position, so the walk ends there at the latest.
     Index oldest = position;
@@ -447,7 +450,7 @@ class slot_ring {
   }
 
   /// To be called when an operation has finished, with the position where the next one begins.
-  template <operation Which>
+  template <slot_operation Which>
   void finish_before(Index next) noexcept {
     if constexpr (is_many<Which>)
       if (positions_type::is_first_in_group(next)) counter<Which>().finish_before(next);
@@ -455,7 +458,7 @@ class slot_ring {
 
   /// Hands the slot over in the order above. Whether there is anything to mark is seen in the line of this slot or, where
   /// it is the first one there, in the counter's.
-  template <step Step, operation Which>
+  template <step Step, slot_operation Which>
   [[gnu::always_inline]] void finish(Index position, const slot<Which>& here, Index next) noexcept {
     if constexpr (is_many<Which>) {
       if (here.is_first_in_group()) [[unlikely]] {
@@ -469,7 +472,7 @@ class slot_ring {
     if constexpr (Step == step::to_either) finish_before<Which>(next);
     if constexpr (Step == step::to_next_group && is_many<Which>) counter<Which>().finish_before(next);
   }
-  template <operation Which>
+  template <slot_operation Which>
   [[gnu::noinline]] void finish_later(Index position, Index next) noexcept {
     mark_before<Which>(position);
     hand_over(slot_at<Which>(position));
@@ -481,7 +484,7 @@ class slot_ring {
   // Edge "slot": hands the slot back to the producers. Edge "finish"
   static void hand_over(const pop_slot& emptied) noexcept { emptied.state().store(emptied.done(), release); }
   void publish(Index position, std::size_t n) noexcept {
-    for (auto to = slots_from<operation::push>(position); n > 0; --n, ++to) hand_over(*to);
+    for (auto to = slots_from<slot_operation::push>(position); n > 0; --n, ++to) hand_over(*to);
   }
 
   // ---- Filling and emptying --------------------------------------------------------------------------------------
@@ -507,7 +510,7 @@ class slot_ring {
       settle_before(position, here);
       held.advance(1);
       hand_over(here);
-      finish_before<operation::push>(next);
+      finish_before<slot_operation::push>(next);
     }
     return true;
   }

@@ -11,7 +11,7 @@
 namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
 
 /// Found once for all that a call does with its slot.
-template <class T, class Positions, operation Which>
+template <class T, class Positions, slot_operation Which>
 class slot_view {
   using index_type = typename Positions::index_type;
 
@@ -42,7 +42,8 @@ class slot_view {
   slot_state overtaken() const noexcept { return static_cast<slot_state>(ready_ | Positions::overtaken); }
   /// … when this operation has finished: filled, or free for the next lap.
   slot_state done() const noexcept {
-    constexpr slot_state step = Which == operation::push ? Positions::filled : Positions::one_lap - Positions::filled;
+    constexpr slot_state step =
+        Which == slot_operation::push ? Positions::filled : Positions::one_lap - Positions::filled;
     return Positions::state_of(static_cast<index_type>(ready_ + step));
   }
   /// … while the operation of the other side is still to come that this one needs: since this side was here a lap ago.

@@ -88,6 +88,11 @@ class gated_ring {
 
   std::size_t capacity() const noexcept { return ring_.capacity(); }
   std::size_t size_approx() const noexcept { return ring_.size_approx(); }
+  std::size_t popped_approx() const noexcept
+    requires counts_pops<Ring>
+  {
+    return ring_.popped_approx();
+  }
   auto metrics() const noexcept
     requires has_metrics<Ring>
   {

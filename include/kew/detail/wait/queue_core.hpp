@@ -9,12 +9,15 @@
 
 #include <kew/concepts.hpp>
 #include <kew/config.hpp>
+#include <kew/detail/machine/clock.hpp>
 #include <kew/detail/machine/sync.hpp>
+#include <kew/detail/machine/tuning.hpp>
 #include <kew/detail/wait/backoff.hpp>
 #include <kew/detail/wait/gated_ring.hpp>
 #include <kew/detail/wait/limits.hpp>
 #include <kew/detail/wait/outcome.hpp>
 #include <kew/detail/wait/wait_point.hpp>
+#include <kew/detail/wait/yield_record.hpp>
 #include <kew/error.hpp>
 #include <kew/status.hpp>
 #include <kew/wait.hpp>
@@ -72,7 +75,7 @@ class queue_core {
     }
     if (outcome == status::closed) return counted(outcome);
     check_not_inside(this);
-    return counted(wait_for(room_, limit, [&] { return try_push(std::forward<A>(arguments)...); }));
+    return counted(wait_for(ring_, room_, limit, [&] { return try_push(std::forward<A>(arguments)...); }));
   }
 
   template <class It>
@@ -112,7 +115,7 @@ class queue_core {
   result<T> pop(Limit limit) {
     result<T> outcome = try_pop();
     if (!ends_wait(outcome)) [[unlikely]]
-      replace(outcome, wait_for(items_, limit, [this] { return try_pop(); }));
+      replace(outcome, wait_for(ring_, items_, limit, [this] { return try_pop(); }));
     return outcome;
   }
 
@@ -171,6 +174,32 @@ class queue_core {
     }
   };
 
+  /// Of one wait: what a thread does that was woken in vain.
+  class last_yields {
+   public:
+    last_yields(const closable& ring, yield_record& record) noexcept : ring_(ring), record_(record) {}
+
+    /// Has yielded. False: it is time to sleep.
+    bool another(sleeper& waiting) noexcept {
+      if constexpr (counts_pops<closable>) {
+        if (waiting.woken_in_vain() && record_.woken_in_vain()) left_ = tuning::yields_before_sleep;
+        if (left_ == 0) return false;
+        const std::size_t popped = ring_.popped_approx();
+        const time_point start = now();
+        yield();
+        left_ = record_.judge(now() - start, ring_.popped_approx() - popped) ? left_ - 1 : 0;
+        return true;
+      } else {
+        return false;
+      }
+    }
+
+   private:
+    const closable& ring_;
+    yield_record& record_;
+    unsigned left_ = 0;
+  };
+
   template <class Outcome>
   static bool ends_wait(const Outcome& outcome) noexcept {
     return outcome || status_of(outcome) == status::closed;
@@ -179,11 +208,13 @@ class queue_core {
   /// Looks again and again, and sleeps at `place` in between as the policy says. Out of line, so that a call that
   /// succeeds at once saves no registers for it.
   template <class Limit, class Look>
-  [[gnu::noinline]] static auto wait_for(wait_point& place, Limit limit, Look look) -> decltype(look()) {
+  [[gnu::noinline]] static auto wait_for(closable& ring, wait_point& place, Limit limit, Look look)
+      -> decltype(look()) {
     typename Limit::watch watch(limit, place);
     Wait policy;
     backoff held_up;
     sleeper waiting(place);
+    last_yields yields(ring, place.yields());
     for (;;) {
       auto outcome = look();
       if (ends_wait(outcome)) {
@@ -197,7 +228,7 @@ class queue_core {
         held_up.pause();
       } else if (waiting.prepared()) {
         waiting.sleep(watch.deadline());
-      } else if (!policy.poll_again() && !waiting.prepare()) {
+      } else if (!policy.poll_again() && !yields.another(waiting) && !waiting.prepare()) {
         yield();
       }
     }

@@ -40,6 +40,7 @@
 #include <climits>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 #include <kew/config.hpp>
 #include <kew/detail/machine/cache_line.hpp>
@@ -50,6 +51,7 @@
 #include <kew/detail/machine/sync.hpp>
 #include <kew/detail/wait/backoff.hpp>
 #include <kew/detail/wait/spin_lock.hpp>
+#include <kew/detail/wait/yield_record.hpp>
 #include <kew/error.hpp>
 
 namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
@@ -187,6 +189,9 @@ class alignas(cache_line) wait_point {
         return permit;
     }
   }
+
+  /// What its threads do before they sleep again.
+  yield_record& yields() noexcept { return yields_; }
 
   // ---- Entries -----------------------------------------------------------------------------------------------
 
@@ -410,6 +415,7 @@ class alignas(cache_line) wait_point {
   futex_word wake_ups_{0};
   asymmetric_fence fence_{};
   hint<bool> sleepers_first_{};
+  yield_record yields_{};
   /// Guards the lists and the calls. Taken only where there is, or was, an entry.
   spin_lock lock_{};
   wait_entries taking_{};
@@ -446,6 +452,9 @@ class sleeper {
     permit_ = place_.commit_wait(ticket_, deadline);
     prepared_ = false;
   }
+
+  /// After a look in vain: whether it was woken for it. Once for each time that it was.
+  bool woken_in_vain() noexcept { return std::exchange(permit_, false); }
 
   void cancel() noexcept {
     if (!prepared_) return;
