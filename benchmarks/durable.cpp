@@ -4,9 +4,14 @@
 //   publish/producers:N    so many threads publish messages of 100 bytes, each on disk before the next. `a_sync` is how
 //                          many of them one sync was for; the bare contender writes as many at a time
 //   interval/…             the same without a wait for the disk, one by one or 100 at a time, into a queue of 100,000 at
-//                          most: what grows without end measures how fast the system finds memory for it
-//   through                published 100 at a time, received and acknowledged, by interval
-//   open                   a folder of 1 GB, beside reading its files: into memory that is used again, or to be kept
+//                          most that has held as many before: what grows measures how fast the system finds memory
+//   through                published 100 at a time; then each of them is received, and acknowledged, before the next. The
+//                          peers read and delete it in one transaction; durable_queue also keeps that it was handed over
+//   open/N bytes, …        a folder with a million messages of 1000 bytes, or 2.5 million of 100 bytes, beside reading its
+//                          files: into memory that is used again, or to be kept. `warm`: the system has them in memory.
+//                          `cold`: from the disk
+//
+// In the last three durable_queue syncs each 100 ms, the bare contender and the peers never.
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
@@ -93,6 +98,10 @@ class bare {
     bytes_.resize(some.size() * on_disk);
     publish(some[0]);
   }
+  void take(std::size_t n) {
+    bytes_.resize(on_disk);
+    for (std::size_t i = 0; i < 2 * n; ++i) publish({});
+  }
   std::size_t group() const { return bytes_.size() / on_disk; }
 
  private:
@@ -113,6 +122,9 @@ class durable {
 
   void publish(const message& one) { require(static_cast<bool>(queue_.publish(one)), "publish"); }
   void publish_n(std::vector<message>& some) { require(queue_.publish_n(some) == some.size(), "publish_n"); }
+  void take(std::size_t n) {
+    for (std::size_t i = 0; i < n; ++i) require(queue_.receive()->ack(), "ack");
+  }
   kew::durable_queue<message>& queue() { return queue_; }
 
  private:
@@ -139,9 +151,12 @@ class sqlite {
     run(sync ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL");
     run("CREATE TABLE queue (id INTEGER PRIMARY KEY, body BLOB)");
     sqlite3_prepare_v2(base_, "INSERT INTO queue (body) VALUES (?)", -1, &insert_, nullptr);
+    sqlite3_prepare_v2(base_, "DELETE FROM queue WHERE id = (SELECT min(id) FROM queue) RETURNING body", -1, &take_,
+                       nullptr);
   }
   ~sqlite() {
     sqlite3_finalize(insert_);
+    sqlite3_finalize(take_);
     sqlite3_close(base_);
   }
   void publish(const message& one) {
@@ -153,6 +168,16 @@ class sqlite {
     run("BEGIN");
     for (const message& one : some) add(one);
     run("COMMIT");
+  }
+  void take(std::size_t n) {
+    const std::lock_guard locked(mutex_);
+    if (n > 1) run("BEGIN");
+    for (std::size_t i = 0; i < n; ++i) {
+      require(sqlite3_step(take_) == SQLITE_ROW && sqlite3_column_bytes(take_, 0) == sizeof(message), "DELETE");
+      require(sqlite3_step(take_) == SQLITE_DONE, "DELETE");
+      sqlite3_reset(take_);
+    }
+    if (n > 1) run("COMMIT");
   }
 
  private:
@@ -166,6 +191,7 @@ class sqlite {
   folder folder_;
   sqlite3* base_ = nullptr;
   sqlite3_stmt* insert_ = nullptr;
+  sqlite3_stmt* take_ = nullptr;
   std::mutex mutex_;
 };
 #endif
@@ -191,6 +217,22 @@ class lmdb {
 
   void publish(const message& one) { publish_some(&one, 1); }
   void publish_n(std::vector<message>& some) { publish_some(some.data(), some.size()); }
+  void take(std::size_t n) {
+    const std::lock_guard locked(mutex_);
+    MDB_txn* transaction = nullptr;
+    require(mdb_txn_begin(environment_, nullptr, 0, &transaction) == 0, "mdb_txn_begin");
+    MDB_cursor* cursor = nullptr;
+    require(mdb_cursor_open(transaction, base_, &cursor) == 0, "mdb_cursor_open");
+    for (std::size_t i = 0; i < n; ++i) {
+      MDB_val key{};
+      MDB_val value{};
+      require(mdb_cursor_get(cursor, &key, &value, MDB_FIRST) == 0, "mdb_cursor_get");
+      std::memcpy(taken_.data(), value.mv_data, sizeof(message));
+      require(mdb_cursor_del(cursor, 0) == 0, "mdb_cursor_del");
+    }
+    mdb_cursor_close(cursor);
+    require(mdb_txn_commit(transaction) == 0, "mdb_txn_commit");
+  }
 
  private:
   void publish_some(const message* some, std::size_t n) {
@@ -210,6 +252,7 @@ class lmdb {
   MDB_env* environment_ = nullptr;
   MDB_dbi base_ = 0;
   std::size_t next_ = 0;
+  message taken_{};
   std::mutex mutex_;
 };
 #endif
@@ -242,12 +285,24 @@ class rocks {
     }
     require(base_->Write(how_, &batch).ok(), "Write");
   }
+  void take(std::size_t n) {
+    rocksdb::WriteBatch batch;
+    for (std::size_t i = 0; i < n; ++i) {
+      const std::uint64_t number = __builtin_bswap64(taken_++);
+      const rocksdb::Slice key(reinterpret_cast<const char*>(&number), sizeof(number));
+      require(base_->Get({}, key, &body_).ok(), "Get");
+      batch.Delete(key);
+    }
+    require(base_->Write(how_, &batch).ok(), "Write");
+  }
 
  private:
   folder folder_;
   std::unique_ptr<rocksdb::DB> base_;
   rocksdb::WriteOptions how_;
   std::atomic<std::uint64_t> next_{0};
+  std::uint64_t taken_ = 0;
+  std::string body_;
 };
 #endif
 
@@ -315,9 +370,11 @@ void measure_interval(benchmark::State& state, std::size_t at_a_time) {
   for ([[maybe_unused]] auto _ : state) {
     std::size_t count = 0;
     clock::duration took{};
-    std::vector<message> batch(at_a_time);
     while (took < session.round * 5) {
       const auto to = make<Contender>(false, 0);
+      std::vector<message> batch(batch_size);
+      for (std::size_t i = 0; i < lap; i += batch_size) to->publish_n(batch);
+      for (std::size_t i = 0; i < lap; i += batch_size) to->take(batch_size);
       const auto begin = clock::now();
       for (std::size_t i = 0; i < lap; i += at_a_time) {
         if (at_a_time == 1)
@@ -333,45 +390,59 @@ void measure_interval(benchmark::State& state, std::size_t at_a_time) {
   }
 }
 
+template <class Contender>
 void measure_through(benchmark::State& state) {
   for ([[maybe_unused]] auto _ : state) {
-    durable through(false);
+    const auto through = make<Contender>(false, 0);
     std::int64_t count = 0;
     std::vector<message> batch(batch_size);
     const auto begin = clock::now();
     while (clock::now() - begin < session.round * 5) {
-      through.publish_n(batch);
-      for (std::size_t i = 0; i < batch_size; ++i, ++count) require(through.queue().receive()->ack(), "ack");
+      through->publish_n(batch);
+      for (std::size_t i = 0; i < batch_size; ++i, ++count) through->take(1);
     }
     state.SetIterationTime(seconds(clock::now() - begin));
     state.SetItemsProcessed(count);
   }
 }
 
-/// A folder with 1 GB of messages of 1000 bytes.
-const std::string& full_folder() {
-  static const folder place;
-  static const std::string path = [] {
-    kew::durable_options how;
-    how.capacity = SIZE_MAX;
-    how.sync = kew::sync::interval(std::chrono::seconds(1));
-    kew::durable_queue<std::string> queue(place.at("queue"), how);
-    std::vector<std::string> batch;
-    for (int i = 0; i < 1000; ++i) {
-      batch.assign(1000, std::string(1000, 'x'));
-      require(queue.publish_n(batch) == batch.size(), "publish_n");
-    }
-    return place.at("queue");
-  }();
+/// A folder with messages of that size; one folder at a time.
+const std::string& full_folder(std::size_t size) {
+  static std::size_t made_for = 0;
+  static std::unique_ptr<folder> place;
+  static std::string path;
+  if (made_for == size) return path;
+  place = std::make_unique<folder>();
+  path = place->at("queue");
+  kew::durable_options how;
+  how.capacity = SIZE_MAX;
+  how.sync = kew::sync::interval(std::chrono::seconds(1));
+  kew::durable_queue<std::string> queue(path, how);
+  std::vector<std::string> batch;
+  for (std::size_t left = size < 1000 ? 2'500'000 : 1'000'000; left > 0; left -= batch.size()) {
+    batch.assign(1000, std::string(size, 'x'));
+    require(queue.publish_n(batch) == batch.size(), "publish_n");
+  }
+  made_for = size;
   return path;
+}
+
+/// The system forgets what is in the files.
+void make_cold(const std::string& path) {
+  for (const auto& each : std::filesystem::directory_iterator(path)) {
+    const int file = open(each.path().c_str(), O_RDONLY);
+    require(file >= 0 && fdatasync(file) == 0 && posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED) == 0, "DONTNEED");
+    close(file);
+  }
 }
 
 enum class opening { reading, keeping, opening };
 
-void measure_open(benchmark::State& state, opening how_far) {
+void measure_open(benchmark::State& state, std::size_t size, bool warm, opening how_far) {
   for ([[maybe_unused]] auto _ : state) {
-    const std::string& path = full_folder();
+    const std::string& path = full_folder(size);
     std::int64_t bytes = 0;
+    if (!warm) make_cold(path);
     const auto begin = clock::now();
     if (how_far == opening::opening) {
       kew::durable_options how;
@@ -383,6 +454,7 @@ void measure_open(benchmark::State& state, opening how_far) {
       constexpr std::size_t piece = 1 << 20;
       std::vector<std::unique_ptr<char[]>> into;
       for (const auto& each : std::filesystem::directory_iterator(path)) {
+        if (each.path().extension() != ".kew") continue;
         const int file = open(each.path().c_str(), O_RDONLY);
         for (ssize_t got = 1; got > 0; bytes += got) {
           if (into.empty() || how_far == opening::keeping)
@@ -420,10 +492,17 @@ void add_rows() {
   (add("interval/100 at a time", Contenders::name,
        [](benchmark::State& state) { measure_interval<Contenders>(state, batch_size); }),
    ...);
-  add("through", durable::name, measure_through);
-  add("open", "limit: read", [](benchmark::State& state) { measure_open(state, opening::reading); });
-  add("open", "limit: read and keep", [](benchmark::State& state) { measure_open(state, opening::keeping); });
-  add("open", durable::name, [](benchmark::State& state) { measure_open(state, opening::opening); });
+  (add("through", Contenders::name, [](benchmark::State& state) { measure_through<Contenders>(state); }), ...);
+  for (const std::size_t size : {std::size_t{1000}, std::size_t{100}})
+    for (const bool warm : {true, false}) {
+      const auto row = [&](const char* name, opening how_far) {
+        add("open/" + std::to_string(size) + (warm ? " bytes, warm" : " bytes, cold"), name,
+            [=](benchmark::State& state) { measure_open(state, size, warm, how_far); });
+      };
+      row("limit: read", opening::reading);
+      row("limit: read and keep", opening::keeping);
+      row(durable::name, opening::opening);
+    }
 }
 
 const bool added = [] {

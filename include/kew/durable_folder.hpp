@@ -3,7 +3,7 @@
 // Use when     a tool inspects, checks or copies a folder. For the messages themselves: durable_queue.hpp.
 // Avoid when   a durable_queue has the folder open: the constructor refuses then.
 // Threads      one at a time.
-// Progress     the constructor reads all of it, and holds all messages in memory.
+// Progress     the constructor reads all of it, from 128 MB on with a second thread, and holds all messages in memory.
 // Errors       durable_error, as from a durable_queue: for a folder that cannot be read, and for damage, unless it is
 //              asked to go on.
 #pragma once
@@ -57,23 +57,21 @@ class durable_folder {
         detail::file_lock(lock.get()) == EWOULDBLOCK)
       detail::raise_error(durable_error("kew: " + path + " is open, in this process or in another one", path,
                                         std::make_error_code(std::errc::operation_would_block)));
-    detail::replay log({.folder = path,
-                        .type = {},
-                        .repair = what == on_damage::leave_out,
-                        .with_payloads = true,
-                        .progress = std::move(progress)});
+    detail::replay log(
+        {.folder = path, .type = {}, .repair = what == on_damage::leave_out, .progress = std::move(progress)});
     findings_ = log.findings();
     for (const detail::replayed_segment& each : log.segments()) {
       type_ = each.header.type;
       ++sizes_.files;
       sizes_.bytes += each.file_size;
     }
-    const std::vector<detail::replayed_message*> messages = log.messages();
+    const std::vector<detail::found_message*> messages = log.messages();
     messages_.reserve(messages.size());
-    for (detail::replayed_message* const each : messages) {
-      sizes_.kept += each->size;
-      messages_.push_back({each->id, each->state.attempts, each->state.failures, each->state.handed != 0,
-                           each->state.dead != 0, each->reason ? *each->reason : std::string(),
+    for (detail::found_message* const each : messages) {
+      const detail::journal_message& message = *each->message;
+      sizes_.kept += message.size;
+      messages_.push_back({message.id, message.state.attempts, message.state.failures, message.state.handed != 0,
+                           message.state.dead != 0, message.reason ? *message.reason : std::string(),
                            std::move(each->payload)});
     }
   }

@@ -5,7 +5,8 @@
 // Avoid when   a message may be lost with the process: work_queue.hpp takes many times as many a second. When several
 //              programs share a queue: a folder has one durable_queue at a time. On a network file system, where locks
 //              and syncs are what its server makes of them.
-// Threads      any number, any call.
+// Threads      any number, any call. A log of 128 MB and more is opened by two: one reads and checks, the other one applies
+//              what is good. With sync::interval the queue has a thread of its own.
 // Progress     blocking. publish and a verdict wait for the disk: one fdatasync, which all threads that wait share.
 // Ordering     first in, first out; what comes back goes behind what is ready. After opening, as it was.
 // Errors       what the log cannot do throws durable_error, which names the file and the error, from publish, receive and
@@ -14,7 +15,7 @@
 //              throws: what was on the disk before that is there, and goes on where the folder is opened again, once the
 //              cause is gone. What the codec throws leaves publish. A delivery that is destroyed never throws.
 // Memory       every message, and less than 200 bytes with each, in blocks that grow with the most messages that there were
-//              at a time and are used again. Opening needs as much once more, for a while.
+//              at a time and are used again. Opening needs 64 bytes more with each and two files of the log, for a while.
 // Units        bytes and std::chrono durations.
 //
 // What is kept. publish answers success when the message is on disk, and ack(), reject() and requeue() true when the
@@ -32,7 +33,8 @@
 // counted as dead in dead_letters().counts(), and kept in the folder for a codec that knows it.
 //
 // Folder       files of segment_size, reserved when they are made, one more of them for a full disk, and a lock. They take
-//              three times what is not acknowledged at most, and five segments more. With sync::each they are filled with
+//              three times what is not acknowledged at most, and five segments more; of the smallest files the half is
+//              header, and they take five times as much, and ten segments. With sync::each they are filled with
 //              zeros shortly before they are written, so twice as much is written, and each sync has less to do.
 //              Anything else in the folder is left alone. To back it up, copy it while no queue has it open.
 // fork         a child that goes on without exec shares the lock with its parent, and must not use the queue.
@@ -61,7 +63,9 @@
 #include <kew/codec.hpp>
 #include <kew/config.hpp>
 #include <kew/detail/disk/journal.hpp>
+#include <kew/detail/disk/message_block.hpp>
 #include <kew/detail/machine/calendar.hpp>
+#include <kew/detail/machine/min_max.hpp>
 #include <kew/detail/machine/sync.hpp>
 #include <kew/detail/message/any_limit.hpp>
 #include <kew/detail/message/books.hpp>
@@ -168,13 +172,14 @@ class durable_core final : public books<durable_core<T, Wait>, durable_message<T
   std::size_t publish_n(lane in, std::span<T> messages) {
     std::size_t done = 0;
     std::vector<journal_message*> kept;
-    std::string bytes;
-    std::vector<std::size_t> ends;
+    message_block block;
     while (done < messages.size()) {
       std::size_t room = 0;
       const status answer = base::publish(in, {}, [&](ledger<durable_message<T>>& entries) {
-        do entries.reserve(in), ++room;
-        while (room < messages.size() - done && (in == lane::dead || entries.has_room()));
+        block.swap(spare_block_);
+        room = messages.size() - done;
+        if (in == lane::live) room = detail::min(room, entries.room());
+        entries.reserve(in, room);
       });
       if (!answer) break;
       reservation places(*this, in, room);
@@ -183,8 +188,8 @@ class durable_core final : public books<durable_core<T, Wait>, durable_message<T
       journal::position end = 0;
       const auto append_all = [&] {
         while (kept.size() < room) {
-          encode_some(messages.subspan(done + kept.size(), room - kept.size()), bytes, ends);
-          append(in, bytes, ends, kept, end);
+          encode_some(messages.subspan(done + kept.size(), room - kept.size()), block);
+          append(in, block, kept, end);
         }
       };
 #if defined(__cpp_exceptions)
@@ -198,7 +203,7 @@ class durable_core final : public books<durable_core<T, Wait>, durable_message<T
 #endif
       if (kept.empty()) break;
       log_->commit(end);
-      places.fill(kept, messages.subspan(done));
+      places.fill(kept, messages.subspan(done), &block);
       done += kept.size();
       if (kept.size() < room) break;
     }
@@ -296,22 +301,21 @@ class durable_core final : public books<durable_core<T, Wait>, durable_message<T
 
   static constexpr std::size_t encoded_at_a_time = std::size_t{1} << 16;  // bytes: they stay in the nearest caches
 
-  /// One behind the other; each ends where `ends` says. Stops before one that cannot be encoded, if it is not the first.
-  static void encode_some(std::span<const T> messages, std::string& bytes, std::vector<std::size_t>& ends) {
-    bytes.clear();
-    ends.clear();
+  /// Stops before one that cannot be encoded, if it is not the first.
+  static void encode_some(std::span<const T> messages, message_block& block) {
+    block.clear();
+    block.expect(messages.size());
     const auto encode = [&] {
       for (const T& each : messages) {
-        codec<T>::encode(each, bytes);
-        ends.push_back(bytes.size());
-        if (bytes.size() >= encoded_at_a_time) break;
+        block.add([&each](std::string& bytes) { codec<T>::encode(each, bytes); });
+        if (block.bytes() >= encoded_at_a_time) break;
       }
     };
 #if defined(__cpp_exceptions)
     try {
       encode();
     } catch (...) {
-      if (ends.empty()) throw;
+      if (block.size() == 0) throw;
     }
 #else
     encode();
@@ -319,15 +323,12 @@ class durable_core final : public books<durable_core<T, Wait>, durable_message<T
   }
 
   /// `kept` are those that are in the log, up to `end`; after an exception, too.
-  void append(lane in, std::string_view bytes, const std::vector<std::size_t>& ends,
-              std::vector<journal_message*>& kept, journal::position& end) {
-    if (in == lane::live) return log_->publish_n(bytes, ends, kept, end);
-    std::size_t begin = 0;
-    for (const std::size_t each : ends) {
+  void append(lane in, message_block& block, std::vector<journal_message*>& kept, journal::position& end) {
+    if (in == lane::live) return log_->publish_n(block, kept, end);
+    for (std::size_t i = 0; i < block.size(); ++i) {
       journal_message* added = nullptr;
-      end = log_->publish_dead(bytes.substr(begin, each - begin), added);
+      end = log_->publish_dead(block.payload(i), added);
       kept.push_back(added);
-      begin = each;
     }
   }
 
@@ -344,9 +345,11 @@ class durable_core final : public books<durable_core<T, Wait>, durable_message<T
       for (; places_ > 0; --places_) here.ledger().unreserve(in_);
     }
 
-    /// If a move throws, the messages are in the log, and come back when it is opened again.
-    void fill(std::span<journal_message* const> kept, std::span<T> messages) {
+    /// If a move throws, the messages are in the log, and come back when it is opened again. The memory of `block` is used
+    /// for the next one.
+    void fill(std::span<journal_message* const> kept, std::span<T> messages, message_block* block = nullptr) {
       visit here(core_);
+      if (block != nullptr && block->is_worth_keeping()) core_.spare_block_.swap(*block);
       for (std::size_t i = 0; i < kept.size(); ++i) {
         here.ledger().add_reserved(in_, *kept[i], std::move(messages[i]));
         --places_;
@@ -515,7 +518,8 @@ class durable_core final : public books<durable_core<T, Wait>, durable_message<T
   std::function<void(const recovery&)> on_recovery_;
   std::uint64_t undecodable_ = 0;
 
-  std::size_t committing_ = 0;  ///< Verdicts that count and are being written.
+  std::size_t committing_ = 0;   ///< Verdicts that count and are being written.
+  message_block spare_block_{};  ///< What the last publish_n has left. Guarded by the mutex.
 };
 
 }  // namespace detail
@@ -528,7 +532,8 @@ class durable_queue : public detail::two_lane_queue<message_queue<T>, detail::du
 
  public:
   /// Opens the folder, or makes it. Throws durable_error where that cannot be, and says what can be done;
-  /// std::invalid_argument for options that make no sense, and std::bad_alloc.
+  /// std::invalid_argument for options that make no sense, std::bad_alloc, and std::system_error where a thread that it
+  /// needs is not to be had.
   explicit durable_queue(const std::filesystem::path& folder, const durable_options& options = {})
       : base(new detail::durable_core<T, adaptive_wait>(folder.string(), options)) {}
 

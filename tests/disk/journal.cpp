@@ -56,7 +56,8 @@ class caller {
         leaves_old_ones(other.leaves_old_ones),
         disk_was_full(other.disk_was_full),
         commits_confirm_(other.commits_confirm_),
-        random_(other.random_) {}
+        random_(other.random_),
+        openings_(other.openings_) {}
   caller& operator=(const caller&) = delete;
 
   std::vector<message_record> messages;
@@ -66,9 +67,11 @@ class caller {
   /// Hand-overs may not have been counted.
   bool disk_was_full = false;
 
-  /// Opens the log in what is there, and compares. An error of the disk leaves it closed.
-  bool open(const journal::options& how) {
+  /// Opens the log in what is there, now and then by a thread that reads ahead, and compares. An error of the disk leaves
+  /// it closed.
+  bool open(journal::options how) {
     log_.reset();
+    if (++openings_ % 4 == 0) how.read_ahead_from = 0;
     try {
       log_ = std::make_unique<journal>(how);
     } catch (const durable_error& failure) {
@@ -111,13 +114,32 @@ class caller {
   // A call of the log that throws has done nothing; one that does not may have, whatever commit says.
   void publish(std::size_t n) {
     journal::position end = 0;
-    for (std::size_t i = 0; i < n; ++i) {
-      message_record& added = messages.emplace_back();
-      added.payload = std::to_string(messages.size()) +
-                      std::string(random_.one_in(leaves_old_ones ? 3 : 10) ? 700 : random_.below(60), 'x');
+    if (n == 1) {
+      message_record& added = next_message();
       end = log_->publish(added.payload, added.kept);
+    } else {
+      kew::detail::message_block block;
+      for (std::size_t i = 0; i < n; ++i) block.add([&](std::string& bytes) { bytes += next_message().payload; });
+      std::vector<journal_message*> kept;
+      kept.reserve(n);
+      const auto note = [&] {
+        for (std::size_t i = 0; i < kept.size(); ++i) messages[messages.size() - n + i].kept = kept[i];
+      };
+      try {
+        log_->publish_n(block, kept, end);
+      } catch (const durable_error&) {
+        note();
+        throw;
+      }
+      note();
     }
     commit(end);
+  }
+  message_record& next_message() {
+    message_record& added = messages.emplace_back();
+    added.payload = std::to_string(messages.size()) +
+                    std::string(random_.one_in(leaves_old_ones ? 3 : 10) ? 700 : random_.below(60), 'x');
+    return added;
   }
   void hand_over() {
     message_record* const chosen = any();
@@ -225,6 +247,7 @@ class caller {
 
   bool commits_confirm_;
   random_source random_;
+  std::size_t openings_ = 0;
   std::unique_ptr<journal> log_;
   std::string wrong_;
 };
@@ -510,6 +533,7 @@ TEST_CASE("a log that ends at any byte holds what had been written whole", "[jou
         REQUIRE(what.what == recovery::kind::torn_tail);
         ++said;
       };
+      if (end % 2 == 0) how.read_ahead_from = 0;
       journal log(how);
       INFO("the end is byte " << end);
       // The last bytes of a record are zeros that fill it up.
@@ -536,8 +560,10 @@ TEST_CASE("a bit that has changed where everything was on disk is damage: refuse
     damaged.store(only_segment);
     const std::string before = damaged.bytes(only_segment);
     INFO("byte " << at);
+    journal::options how = small_log();
+    if (random.one_in(2)) how.read_ahead_from = 0;
     try {
-      journal log(small_log());
+      journal log(how);
       REQUIRE(payloads(log) == all);  // padding, which nothing depends on
       continue;
     } catch (const durable_error& refusal) {
@@ -548,7 +574,7 @@ TEST_CASE("a bit that has changed where everything was on disk is damage: refuse
       if (at < kew::detail::header_size) continue;  // the only header there was
       REQUIRE_THAT(refusal.what(), has_text("offset") && has_text("repair"));
     }
-    journal::options repair = small_log();
+    journal::options repair = how;
     repair.repair = true;
     std::size_t damages = 0;
     repair.on_recovery = [&](const recovery& what) { damages += what.what == recovery::kind::damage; };
@@ -649,6 +675,45 @@ TEST_CASE("a segment that is missing, renamed, of another queue or with a damage
     d.bytes(third)[8] ^= 2;
     d.store(third);
   });
+  disk = nullptr;
+}
+
+TEST_CASE("a file that cannot be read is an error that names it, also for the thread that reads ahead", "[journal]") {
+  simulated_disk whole;
+  disk = &whole;
+  const journal::options how = small_log();
+  {
+    journal log(how);
+    journal_message* ignored = nullptr;
+    for (int i = 0; i < 40; ++i) log.commit(log.publish(std::to_string(i) + std::string(500, 'x'), ignored));
+  }
+  for (const bool ahead : {false, true})
+    for (int number = 1; number <= 3; ++number) {
+      const std::string file = "/q/000000000000000" + std::to_string(number) + ".kew";
+      simulated_disk failing = whole.after_kill();
+      disk = &failing;
+      REQUIRE(failing.has(file));
+      // Its header has been read already.
+      failing.fault = [&, reads = 0](const std::string& call, const std::string& path) mutable {
+        return call == "read" && path == file && ++reads > 1 ? EIO : 0;
+      };
+      journal::options reading = how;
+      if (ahead) reading.read_ahead_from = 0;
+      INFO(file << (ahead ? ", ahead" : ""));
+      int error = 0;
+      std::string named;
+      try {
+        journal log(reading);
+      } catch (const durable_error& failure) {
+        error = failure.code().value();
+        named = failure.file();
+      }
+      CHECK(named == file);
+      CHECK(error == EIO);
+      failing.fault = nullptr;
+      journal log(reading);
+      CHECK(payloads(log).size() == 40);
+    }
   disk = nullptr;
 }
 

@@ -214,13 +214,16 @@ class parent {
   }
 
   std::string compare() {
-    kew::detail::replay log({.folder = folder_.path().string(), .type = kew::codec<number>::name()});
-    std::map<number, kew::detail::replayed_message*> there;
+    const bool ahead = random_.one_in(2);
+    kew::detail::replay log({.folder = folder_.path().string(),
+                             .type = kew::codec<number>::name(),
+                             .read_ahead_from = ahead ? 0 : UINT64_MAX});
+    std::map<number, kew::detail::found_message*> there;
     std::vector<std::pair<std::uint64_t, number>> never_returned;
-    for (kew::detail::replayed_message* const found : log.messages()) {
+    for (kew::detail::found_message* const found : log.messages()) {
       const number message = kew::codec<number>::decode(found->payload);
       if (!there.emplace(message, found).second) return complain("a message twice", message);
-      if (found->state.order == 0) never_returned.emplace_back(found->id, message);
+      if (found->message->state.order == 0) never_returned.emplace_back(found->message->id, message);
     }
     std::sort(never_returned.begin(), never_returned.end());
     number last[publishers + 1] = {};
@@ -229,7 +232,8 @@ class parent {
       if (before >= message) return complain("a message against the order", message);
       before = message;
     }
-    for (const auto& [message, found] : there) {
+    for (const auto& [message, place] : there) {
+      const kew::detail::journal_message* const found = place->message;
       const auto known = messages_.find(message);
       if (known == messages_.end()) return complain("a message that was never published", message);
       told& one = known->second;

@@ -54,6 +54,14 @@ class crc32c {
     return *this;
   }
   crc32c& add(std::string_view bytes) noexcept { return add(bytes.data(), bytes.size()); }
+  /// The bytes of these numbers, one behind the other, as they are in memory.
+  crc32c& add(std::uint64_t a, std::uint64_t b, std::uint32_t c, std::uint64_t d, std::uint64_t e) noexcept {
+    if (has_crc32c_instruction()) {
+      inverted_ = crc32c_by_instruction(inverted_, a, b, c, d, e);
+      return *this;
+    }
+    return add(&a, sizeof(a)).add(&b, sizeof(b)).add(&c, sizeof(c)).add(&d, sizeof(d)).add(&e, sizeof(e));
+  }
 
   std::uint32_t value() const noexcept { return ~inverted_; }
 

@@ -41,6 +41,8 @@
 
 #include <kew/config.hpp>
 #include <kew/detail/disk/file.hpp>
+#include <kew/detail/disk/kept.hpp>
+#include <kew/detail/disk/message_block.hpp>
 #include <kew/detail/disk/record.hpp>
 #include <kew/detail/disk/replay.hpp>
 #include <kew/detail/machine/clock.hpp>
@@ -48,78 +50,13 @@
 #include <kew/detail/machine/min_max.hpp>
 #include <kew/detail/machine/sync.hpp>
 #include <kew/detail/machine/thread.hpp>
+#include <kew/detail/machine/tuning.hpp>
 #include <kew/detail/wait/mutex.hpp>
 #include <kew/detail/wait/wait_point.hpp>
 #include <kew/durable_options.hpp>
 #include <kew/error.hpp>
 
 namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
-
-struct journal_segment;
-
-/// What the log knows of a message that is in it. Belongs to the journal; others hold a pointer to it until the message
-/// is settled.
-struct journal_message {
-  std::uint64_t id = 0;
-  record_state state{};
-  std::unique_ptr<const std::string> reason{};  ///< Of a dead letter; null where it has none.
-
-  journal_segment* segment = nullptr;  ///< Where its bytes are.
-  std::uint64_t offset = 0;            ///< Of the record.
-  std::uint64_t size = 0;              ///< Of the record.
-  journal_message* previous = nullptr;
-  journal_message* next = nullptr;
-};
-
-struct journal_segment {
-  std::uint64_t number = 0;
-  std::uint64_t identity = 0;        ///< Of its records.
-  std::uint64_t size = 0;            ///< Of the file.
-  journal_message* first = nullptr;  ///< The messages in it that are not settled, in no order.
-  std::uint64_t alive = 0;           ///< The size of their records.
-
-  void add(journal_message& message) noexcept {
-    message.segment = this;
-    message.previous = nullptr;
-    message.next = first;
-    if (first != nullptr) first->previous = &message;
-    first = &message;
-    alive += message.size;
-  }
-  void remove(journal_message& message) noexcept {
-    (message.previous != nullptr ? message.previous->next : first) = message.next;
-    if (message.next != nullptr) message.next->previous = message.previous;
-    alive -= message.size;
-  }
-};
-
-/// Where the messages of a log stand in memory. What one has left the next one takes, so a queue whose consumers keep up
-/// asks for no memory.
-class journal_messages {
- public:
-  /// Throws std::bad_alloc; then nothing has changed.
-  journal_message& take() {
-    if (free_ == nullptr) grow();
-    journal_message& taken = *std::exchange(free_, free_->next);
-    taken.state = {};
-    return taken;
-  }
-  void give_back(journal_message& unused) noexcept {
-    unused.reason.reset();
-    unused.next = std::exchange(free_, &unused);
-  }
-
- private:
-  static constexpr std::size_t in_a_chunk = 64;
-
-  void grow() {
-    chunks_.push_back(std::make_unique<journal_message[]>(in_a_chunk));
-    for (std::size_t i = in_a_chunk; i-- > 0;) give_back(chunks_.back()[i]);
-  }
-
-  std::deque<std::unique_ptr<journal_message[]>> chunks_{};
-  journal_message* free_ = nullptr;
-};
 
 class journal {
  public:
@@ -130,15 +67,37 @@ class journal {
     std::uint64_t segment_size = std::uint64_t{64} << 20;
     bool repair = false;
     std::function<void(const recovery&)> on_recovery{};
+    std::uint64_t read_ahead_from = tuning::read_ahead_from;  ///< As in replay::options.
   };
 
   /// So many bytes were appended before, in this and all earlier segments.
   using position = std::uint64_t;
 
-  /// A message that was found when the log was opened.
-  struct found {
-    journal_message* message;
-    std::string payload;
+  /// The messages that were found when the log was opened, in the order in which they are ready.
+  class opened {
+   public:
+    class iterator {
+     public:
+      explicit iterator(found_message* const* at) noexcept : at_(at) {}
+      found_message& operator*() const noexcept { return **at_; }
+      iterator& operator++() noexcept {
+        ++at_;
+        return *this;
+      }
+      friend bool operator==(const iterator&, const iterator&) = default;
+
+     private:
+      found_message* const* at_;
+    };
+
+    iterator begin() const noexcept { return iterator(all_.data()); }
+    iterator end() const noexcept { return iterator(all_.data() + all_.size()); }
+
+   private:
+    friend journal;
+
+    found_messages memory_{};
+    std::vector<found_message*> all_{};  ///< In memory_.
   };
 
   explicit journal(options how) : how_(std::move(how)) {
@@ -169,38 +128,49 @@ class journal {
     if (!syncing_) sync_here();
   }
 
-  /// What was in the folder, in the order in which it is ready.
-  std::vector<found> take_found() noexcept { return std::move(found_); }
+  /// What was in the folder. To be asked once.
+  opened take_found() noexcept { return std::exchange(found_, {}); }
 
   // ---- Records ---------------------------------------------------------------------------------------------------
 
   /// To be committed. If it throws, the message is not in the log.
   position publish(std::string_view payload, journal_message*& added) {
-    check_size(payload);
+    check_size(payload.size());
     const std::uint32_t crc = crc32c().add(payload).value();
     mutex::guard locked(mutex_);
     return publish(locked, payload, crc, added);
   }
 
-  /// The same for several, one behind the other in `payloads`, each of which ends where `ends` says. `added`, which has
-  /// room for them, gets those that are in the log, up to `end`; after an exception, too.
-  void publish_n(std::string_view payloads, const std::vector<std::size_t>& ends, std::vector<journal_message*>& added,
-                 position& end) {
-    std::size_t begin = 0;
+  /// The same for all of the block. `added`, which has room for them, gets those that are in the log, up to `end`; after
+  /// an exception, too.
+  void publish_n(message_block& block, std::vector<journal_message*>& added, position& end) {
     mutex::guard locked(mutex_);
-    for (const std::size_t each : ends) {
-      const std::string_view payload = payloads.substr(begin, each - begin);
-      check_size(payload);
-      journal_message* one = nullptr;
-      end = publish(locked, payload, crc32c().add(payload).value(), one);
-      added.push_back(one);
-      begin = each;
+    for (std::size_t first = 0; first < block.size();) {
+      make_room(locked, block.record(first).size(), true);
+      const std::size_t behind = fitting(block, first);
+      const std::string_view records = block.records(first, behind);
+      messages_.reserve(behind - first);
+      pending_.reserve(pending_.size() + mark_size + records.size());
+      begin_batch();
+      journal_segment& here = *segments_.back();
+      for (; first < behind; ++first) {
+        journal_message& message = messages_.take();
+        message.id = next_id_++;
+        message.offset = offset_of(appended_);
+        message.size = block.record(first).size();
+        block.complete(first, message.id, here.identity, message.offset);
+        appended_ += message.size;
+        here.add(message);
+        added.push_back(&message);
+      }
+      pending_ += records;
+      end = appended();
     }
   }
 
   /// publish and commit.
   void publish_and_commit(std::string_view payload, journal_message*& added) {
-    check_size(payload);
+    check_size(payload.size());
     const std::uint32_t crc = crc32c().add(payload).value();
     mutex::guard locked(mutex_);
     commit(locked, publish(locked, payload, crc, added));
@@ -208,7 +178,7 @@ class journal {
 
   /// The same as publish, for a message that is a dead letter from the beginning.
   position publish_dead(std::string_view payload, journal_message*& added) {
-    check_size(payload);
+    check_size(payload.size());
     mutex::guard locked(mutex_);
     const std::uint64_t size = size_with_state({}, payload);
     make_room(locked, size, true);
@@ -353,19 +323,20 @@ class journal {
   }
 
   void open_log() {
-    replay log({.folder = how_.folder, .type = how_.type, .repair = how_.repair});
+    replay log(
+        {.folder = how_.folder, .type = how_.type, .repair = how_.repair, .read_ahead_from = how_.read_ahead_from});
     for (const recovery& finding : log.findings()) say(how_.on_recovery, finding);
 
-    const std::vector<replayed_message*> messages = log.messages();
+    std::vector<found_message*> messages = log.messages();
     std::uint64_t alive = 0;
-    for (const replayed_message* const each : messages) alive += each->size;
     std::uint64_t all = 0;
-    for (const replayed_segment& each : log.segments()) {
-      segments_.push_back(std::make_unique<journal_segment>());
-      segments_.back()->number = each.header.number;
-      segments_.back()->identity = identity_of_records(each.header);
-      segments_.back()->size = each.end;
+    for (replayed_segment& each : log.segments()) {
+      journal_segment& kept = *segments_.emplace_back(std::move(each.kept));
+      kept.number = each.header.number;
+      kept.identity = identity_of_records(each.header);
+      kept.size = each.end;
       all += each.end;
+      alive += kept.alive;
     }
 
     // Either all that is alive is written again, or only what may not have been on disk. The latter is in a file that
@@ -389,15 +360,17 @@ class journal {
     std::string records;
     if (anew) {
       records.reserve(static_cast<std::size_t>(alive));
-      for (replayed_message* const each : messages) {
+      for (const found_message* const each : messages) {
+        journal_message& message = *each->message;
         const std::uint64_t offset = header_size + records.size();
-        append_message(records, *next, offset, each->id, each->state, text_of(each->reason), each->payload);
-        each->segment = here;
-        each->offset = offset;
-        each->size = header_size + records.size() - offset;
+        append_message(records, *next, offset, message.id, message.state, text_of(message.reason), each->payload);
+        message.segment->remove(message);
+        message.offset = offset;
+        message.size = header_size + records.size() - offset;
+        next->add(message);
       }
     } else {
-      copy_tail(log, messages, *next, here, records);
+      copy_tail(log, messages, *next, records);
     }
     open_file file;
     if (const problem wrong = make_segment(header, *next, records, file, true); wrong.error != 0)
@@ -405,17 +378,9 @@ class journal {
     if (replaces) segments_.pop_back();
     begin_segment(std::move(next), file, header_size + records.size());
 
-    found_.reserve(messages.size());
-    for (replayed_message* const each : messages) {
-      journal_message& kept = messages_.take();
-      kept.id = each->id;
-      kept.state = each->state;
-      kept.reason = std::move(each->reason);
-      kept.offset = each->offset;
-      kept.size = each->size;
-      found_.push_back({&kept, std::move(each->payload)});
-      segments_[each->segment]->add(kept);
-    }
+    messages_ = std::move(log.found().kept());
+    found_.memory_ = std::move(log.found());
+    found_.all_ = std::move(messages);
     clean_up(log, anew, here);
     full_ = make_spare() != 0;
   }
@@ -424,24 +389,25 @@ class journal {
     return reason ? std::string_view(*reason) : std::string_view();
   }
 
-  /// What was read from the end of the log, and is not known to be on disk; to be in the segment at `here`.
-  void copy_tail(replay& log, const std::vector<replayed_message*>& messages, const journal_segment& next,
-                 std::size_t here, std::string& records) const {
+  /// What was read from the end of the log, and is not known to be on disk.
+  void copy_tail(replay& log, const std::vector<found_message*>& messages, journal_segment& next,
+                 std::string& records) const {
     const std::string_view bytes = log.last_bytes();
-    const std::size_t last = log.segments().size() - 1;
-    const std::uint64_t identity = identity_of_records(log.segments().back().header);
+    const journal_segment& last = *segments_.back();
     std::unordered_map<std::uint64_t, std::uint64_t> moved;  // from one offset to another
     record_view record;
-    for (std::uint64_t at = log.on_disk(); read_record(bytes, at, identity, record); at = record.end) {
+    for (std::uint64_t at = log.on_disk(); read_record(bytes, at, last.identity, record); at = record.end) {
       if (record.head.kind == record_kind::mark) continue;
       const std::uint64_t offset = header_size + records.size();
       moved.emplace(at, offset);
       append_record(records, next, offset, record.head, record.body, {});
     }
-    for (replayed_message* const each : messages) {
-      if (each->segment != last || each->offset < log.on_disk()) continue;
-      each->offset = moved.at(each->offset);
-      each->segment = here;
+    for (const found_message* const each : messages) {
+      journal_message& message = *each->message;
+      if (message.segment != &last || message.offset < log.on_disk()) continue;
+      message.segment->remove(message);
+      message.offset = moved.at(message.offset);
+      next.add(message);
     }
   }
 
@@ -712,14 +678,17 @@ class journal {
     append_record(to, segment, offset, head, before, payload);
   }
 
-  static void check_size(std::string_view payload) {
-    if (payload.size() > most_record)
-      raise_error(
-          std::length_error("kew: a message of " + std::to_string(payload.size()) + " bytes is too long for the log"));
-  }
-
   static std::uint64_t size_with_state(std::string_view reason, std::string_view payload) noexcept {
     return record_size(sizeof(record_state) + sizeof(std::uint32_t) + reason.size() + payload.size());
+  }
+
+  /// Up to which message of a block they fit into the segment, from one on that does.
+  std::size_t fitting(const message_block& block, std::size_t first) const noexcept {
+    const std::uint64_t size = segments_.back()->size;
+    const std::uint64_t before = offset_of(appended_) + mark_size + kept_room(size);
+    std::size_t behind = first + 1;
+    while (behind < block.size() && before + block.records(first, behind + 1).size() <= size) ++behind;
+    return behind;
   }
 
   position publish(mutex::guard& locked, std::string_view payload, std::uint32_t crc, journal_message*& added) {
@@ -994,7 +963,7 @@ class journal {
   std::deque<std::unique_ptr<journal_segment>> segments_{};  ///< The last one is being written.
   open_file file_{};                                         ///< Of the last segment.
   journal_messages messages_{};
-  std::vector<found> found_{};
+  opened found_{};
   std::uint64_t identity_ = 0;  ///< Of the log.
   std::uint64_t next_id_ = 1;
 

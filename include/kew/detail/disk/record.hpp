@@ -12,6 +12,7 @@
 // record before that offset had been confirmed once: that is damage. A bad record behind it was being written.
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -179,19 +180,37 @@ constexpr std::uint64_t record_size(std::uint64_t body) noexcept { return sizeof
 
 inline constexpr std::uint64_t mark_size = record_size(sizeof(std::uint64_t));
 
+/// The four bytes at offset 12 of a head, and the eight around them: in whole words, because a load that spans several
+/// stores waits for them.
+/// @{
+inline std::uint32_t words_in_one(std::uint16_t first, std::uint8_t second, std::uint8_t third) noexcept {
+  if constexpr (std::endian::native == std::endian::little)
+    return first | std::uint32_t{second} << 16 | std::uint32_t{third} << 24;
+  else
+    return std::uint32_t{first} << 16 | std::uint32_t{second} << 8 | third;
+}
+inline std::uint64_t words_in_one(std::uint32_t first, std::uint32_t second) noexcept {
+  if constexpr (std::endian::native == std::endian::little)
+    return first | std::uint64_t{second} << 32;
+  else
+    return std::uint64_t{first} << 32 | second;
+}
+inline std::uint64_t middle_of(const record_head& head) noexcept {
+  return words_in_one(head.size, words_in_one(head.magic, static_cast<std::uint8_t>(head.kind), head.flags));
+}
+/// @}
+
 inline std::uint32_t crc_of_head(const record_head& head, std::uint64_t identity, std::uint64_t offset) noexcept {
-  const std::uint64_t place[2] = {identity, offset};
-  return crc32c()
-      .add(place, sizeof(place))
-      .add(&head.body_crc, sizeof(record_head) - offsetof(record_head, body_crc))
-      .value();
+  return crc32c().add(identity, offset, head.body_crc, middle_of(head), head.id).value();
 }
 
 /// Completes a head for its place, over 24 bytes at `to`.
 inline void write_head(char* to, record_head head, std::uint64_t identity, std::uint64_t offset) noexcept {
   head.magic = record_magic;
-  head.head_crc = crc_of_head(head, identity, offset);
-  std::memcpy(to, &head, sizeof(head));
+  const std::uint64_t words[] = {words_in_one(crc_of_head(head, identity, offset), head.body_crc), middle_of(head),
+                                 head.id};
+  static_assert(sizeof(words) == sizeof(head));
+  std::memcpy(to, words, sizeof(words));
 }
 
 /// A record in the bytes of a segment. The views are into those.
@@ -201,6 +220,16 @@ struct record_view {
   std::uint64_t offset = 0;
   std::uint64_t end = 0;
 };
+
+/// The record at `offset` of a segment whose bytes are `segment`, where read_record has found one.
+inline record_view good_record(std::string_view segment, std::uint64_t offset) noexcept {
+  record_view record;
+  std::memcpy(&record.head, segment.data() + offset, sizeof(record_head));
+  record.offset = offset;
+  record.end = offset + record_size(record.head.size);
+  record.body = segment.substr(offset + sizeof(record_head), record.head.size);
+  return record;
+}
 
 /// The record at `offset` of a segment whose bytes are `segment`, if a whole one is there.
 inline bool read_record(std::string_view segment, std::uint64_t offset, std::uint64_t identity,

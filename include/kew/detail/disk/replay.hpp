@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -20,7 +21,11 @@
 
 #include <kew/config.hpp>
 #include <kew/detail/disk/file.hpp>
+#include <kew/detail/disk/file_bytes.hpp>
+#include <kew/detail/disk/kept.hpp>
+#include <kew/detail/disk/read_ahead.hpp>
 #include <kew/detail/disk/record.hpp>
+#include <kew/detail/machine/tuning.hpp>
 #include <kew/durable_options.hpp>
 #include <kew/error.hpp>
 
@@ -38,156 +43,84 @@ namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
   raise_error(durable_error("kew: " + file + ' ' + why, file, {}));
 }
 
-/// Closes the file at the end.
-class open_file {
- public:
-  open_file() noexcept = default;
-  open_file(const open_file&) = delete;
-  open_file& operator=(const open_file&) = delete;
-  ~open_file() { close(); }
-
-  /// 0 or an error.
-  int open(const std::string& path, file_use use) {
-    close();
-    const int error = file_open(path, use, file_);
-    if (error != 0) file_ = none;
-    return error;
-  }
-  void close() noexcept {
-    if (file_ != none) file_close(std::exchange(file_, none));
-  }
-  void swap(open_file& other) noexcept { std::swap(file_, other.file_); }
-
-  int get() const noexcept { return file_; }
-
- private:
-  static constexpr int none = -1;
-
-  int file_ = none;
-};
-
-/// The bytes of a file.
-class file_bytes {
- public:
-  /// At most `most` of them, from the start. 0 or an error.
-  int read(const std::string& path, std::uint64_t most, std::uint64_t& size) {
-    int error = begin(path, most, size);
-    while (error == 0 && !is_complete()) error = read_more(wanted_);
-    return error;
-  }
-
-  /// The same, to be read piece by piece.
-  int begin(const std::string& path, std::uint64_t most, std::uint64_t& size) {
-    size_ = wanted_ = 0;
-    if (const int error = file_.open(path, file_use::read); error != 0) return error;
-    if (const int error = file_size(file_.get(), size); error != 0) return error;
-    wanted_ = static_cast<std::size_t>(std::min(size, most));
-    if (wanted_ > room_) {
-      bytes_ = std::make_unique_for_overwrite<char[]>(wanted_);
-      room_ = wanted_;
-    }
-    return 0;
-  }
-  /// The next piece, of so many bytes at most.
-  int read_more(std::size_t most = a_piece) {
-    const std::size_t size = std::min(most, wanted_ - size_);
-    std::size_t got = 0;
-    const int error = file_read(file_.get(), size_, bytes_.get() + size_, size, got);
-    size_ += got;
-    if (error != 0 || got < size) wanted_ = size_;
-    if (is_complete()) file_.close();
-    return error;
-  }
-  bool is_complete() const noexcept { return size_ == wanted_; }
-
-  /// What has been read.
-  std::string_view view() const noexcept { return {bytes_.get(), size_}; }
-
- private:
-  /// Small enough to be in the caches still when it is looked at.
-  static constexpr std::size_t a_piece = std::size_t{1} << 18;
-
-  open_file file_{};
-  std::unique_ptr<char[]> bytes_{};
-  std::size_t room_ = 0;
-  std::size_t wanted_ = 0;
-  std::size_t size_ = 0;
-};
-
 /// A message that is in the log, and not settled.
-struct replayed_message {
-  std::uint64_t id = 0;
-  record_state state{};
-  std::unique_ptr<const std::string> reason{};  ///< Null where there is none.
+struct found_message {
+  journal_message* message = nullptr;
   std::string payload{};
-  std::size_t segment = 0;   ///< The index of the segment where its bytes are.
-  std::uint64_t offset = 0;  ///< Of the record.
-  std::uint64_t size = 0;    ///< Of the record.
-
-  /// Where it is among the others: what came back is behind what was ready then.
-  std::uint64_t order() const noexcept { return state.order != 0 ? state.order : id; }
 };
 
 /// The messages of a log by their ids, most of which are near each other, and come and go in their order.
-class replayed_messages {
+class found_messages {
  public:
   /// Null where there is none.
-  replayed_message* find(std::uint64_t id) noexcept {
+  found_message* find(std::uint64_t id) noexcept {
     page* const where = page_of(id);
-    return where != nullptr ? where->messages[id % in_a_page] : nullptr;
+    if (where == nullptr) return nullptr;
+    found_message& place = where->messages[id % in_a_page];
+    return place.message != nullptr ? &place : nullptr;
   }
   /// A new one, also where there was one.
-  replayed_message& put(std::uint64_t id) {
+  found_message& put(std::uint64_t id) {
     page* where = page_of(id);
     if (where == nullptr) {
       where = &pages_[id / in_a_page];
       last_number_ = id / in_a_page;
       last_ = where;
     }
-    replayed_message*& place = where->messages[id % in_a_page];
-    if (place == nullptr) {
-      place = &unused();
+    found_message& place = where->messages[id % in_a_page];
+    if (place.message != nullptr) {
+      remove(place);
+    } else {
       ++where->count;
       ++count_;
     }
-    *place = {};
-    place->id = id;
-    return *place;
+    place.message = &kept_.take();
+    place.message->id = id;
+    return place;
   }
   void erase(std::uint64_t id) noexcept {
-    page* const where = page_of(id);
-    if (where == nullptr || where->messages[id % in_a_page] == nullptr) return;
-    replayed_message*& place = where->messages[id % in_a_page];
-    place->payload.clear();
-    place->reason.reset();
-    unused_.push_back(std::exchange(place, nullptr));  // unused() has reserved it
+    found_message* const place = find(id);
+    if (place == nullptr) return;
+    remove(*place);
     --count_;
-    if (--where->count > 0) return;
+    page& where = *last_;  // find has left it there
+    if (--where.count > 0) return;
     last_ = nullptr;
     pages_.erase(id / in_a_page);
   }
 
   /// In the order in which they are delivered.
-  std::vector<replayed_message*> in_order() {
-    std::vector<replayed_message*> all;
+  std::vector<found_message*> in_order() {
+    std::vector<found_message*> all;
     all.reserve(count_);
     std::vector<std::uint64_t> numbers;
     numbers.reserve(pages_.size());
     for (const auto& [number, where] : pages_) numbers.push_back(number);
     std::sort(numbers.begin(), numbers.end());
+    bool is_sorted = true;
+    std::uint64_t last = 0;
     for (const std::uint64_t number : numbers)
-      for (replayed_message* const each : pages_.find(number)->second.messages)
-        if (each != nullptr) all.push_back(each);
-    const auto earlier = [](const replayed_message* a, const replayed_message* b) { return a->order() < b->order(); };
-    if (!std::is_sorted(all.begin(), all.end(), earlier)) std::sort(all.begin(), all.end(), earlier);
+      for (found_message& each : pages_.find(number)->second.messages)
+        if (each.message != nullptr) {
+          all.push_back(&each);
+          is_sorted = is_sorted && last <= each.message->order();
+          last = each.message->order();
+        }
+    if (!is_sorted)
+      std::sort(all.begin(), all.end(), [](const found_message* a, const found_message* b) {
+        return a->message->order() < b->message->order();
+      });
     return all;
   }
+
+  /// Where the messages stand, for the journal that goes on with them.
+  journal_messages& kept() noexcept { return kept_; }
 
  private:
   static constexpr std::size_t in_a_page = 64;
 
   struct page {
-    replayed_message* messages[in_a_page] = {};
+    found_message messages[in_a_page] = {};
     std::size_t count = 0;
   };
 
@@ -199,24 +132,17 @@ class replayed_messages {
     last_number_ = number;
     return last_ = &found->second;
   }
-
-  replayed_message& unused() {
-    if (unused_.empty()) {
-      chunks_.push_back(std::make_unique<replayed_message[]>(in_a_page));
-      unused_.reserve(chunks_.size() * in_a_page);
-      for (std::size_t i = in_a_page; i-- > 0;) unused_.push_back(&chunks_.back()[i]);
-    }
-    replayed_message& taken = *unused_.back();
-    unused_.pop_back();
-    return taken;
+  void remove(found_message& place) noexcept {
+    place.message->segment->remove(*place.message);
+    kept_.give_back(*std::exchange(place.message, nullptr));
+    place.payload.clear();
   }
 
   std::unordered_map<std::uint64_t, page> pages_{};
   std::uint64_t last_number_ = 0;
   page* last_ = nullptr;  ///< That of last_number_; its place in memory stays.
   std::size_t count_ = 0;
-  std::vector<std::unique_ptr<replayed_message[]>> chunks_{};
-  std::vector<replayed_message*> unused_{};
+  journal_messages kept_{};
 };
 
 struct replayed_segment {
@@ -225,6 +151,7 @@ struct replayed_segment {
   std::uint64_t file_size = 0;
   std::uint64_t end = 0;  ///< Where its records end.
   bool damaged = false;
+  std::unique_ptr<journal_segment> kept = std::make_unique<journal_segment>();  ///< Has the messages that are in it.
 };
 
 /// A segment's records carry this, so that those of two segments never fit each other.
@@ -239,14 +166,17 @@ class replay {
     std::string folder{};
     std::string type{};  ///< What messages have to be; anything, if empty.
     bool repair = false;
-    bool with_payloads = true;
+    /// From how many bytes on a second thread reads and checks ahead.
+    std::uint64_t read_ahead_from = tuning::read_ahead_from;
     std::function<void(std::uint64_t done, std::uint64_t all)> progress{};  ///< In bytes of files.
   };
 
   explicit replay(options how) : how_(std::move(how)) {
     list();
     read_headers();
-    for (std::size_t i = 0; i < segments_.size(); ++i) read_segment(i);
+    std::optional<read_ahead> ahead;
+    if (all_bytes_ >= how_.read_ahead_from) ahead.emplace(files_to_read());
+    for (std::size_t i = 0; i < segments_.size(); ++i) read_segment(i, ahead ? &*ahead : nullptr);
   }
 
   /// Where a file of the folder is.
@@ -254,7 +184,9 @@ class replay {
 
   std::vector<replayed_segment>& segments() noexcept { return segments_; }
   /// In the order in which they are delivered.
-  std::vector<replayed_message*> messages() { return messages_.in_order(); }
+  std::vector<found_message*> messages() { return messages_.in_order(); }
+  /// The same, with the memory that they are in.
+  found_messages& found() noexcept { return messages_; }
   /// What had to be cut off or left out.
   const std::vector<recovery>& findings() const noexcept { return findings_; }
   bool damaged() const noexcept {
@@ -342,30 +274,62 @@ class replay {
     }
   }
 
-  void read_segment(std::size_t index) {
+  /// Where the records of a segment end as the next one says. 0: nowhere, or its header is damaged.
+  std::uint64_t said_end(std::size_t index) const noexcept {
+    return index + 1 < segments_.size() ? segments_[index + 1].header.previous_end : 0;
+  }
+
+  std::vector<file_to_read> files_to_read() const {
+    std::vector<file_to_read> all;
+    all.reserve(segments_.size());
+    for (std::size_t i = 0; i < segments_.size(); ++i)
+      all.push_back({segments_[i].path, identity_of_records(segments_[i].header), said_end(i),
+                     said_end(i) != 0 ? std::min(said_end(i), segments_[i].file_size) : segments_[i].file_size});
+    return all;
+  }
+
+  /// Applies what is found to be good while it is read, up to `at`. Afterwards the file has been read.
+  void apply_ahead(read_ahead& ahead, replayed_segment& here, std::uint64_t& at, std::uint64_t& on_disk) {
+    const std::string_view bytes = ahead.bytes().memory();
+    for (read_ahead::progress so_far; !so_far.is_complete;) {
+      so_far = ahead.wait(at);
+      while (at < so_far.good) {
+        const record_view record = good_record(bytes, at);
+        apply(record, *here.kept, on_disk);
+        at = record.end;
+      }
+    }
+    if (const int error = ahead.error(here.file_size); error != 0) raise_disk_error(here.path, error, "read");
+  }
+
+  void read_segment(std::size_t index, read_ahead* ahead) {
     replayed_segment& here = segments_[index];
     const bool last = index + 1 == segments_.size();
-    // A damaged header behind this segment does not say where it ends.
-    const std::uint64_t said_end = last ? 0 : segments_[index + 1].header.previous_end;
-    if (!last) file_prepare_read(segments_[index + 1].path);
-    if (const int error = bytes_.begin(here.path, said_end != 0 ? said_end : UINT64_MAX, here.file_size); error != 0)
-      raise_disk_error(here.path, error, "read");
+    const std::uint64_t said_end = this->said_end(index);
     const std::uint64_t identity = identity_of_records(here.header);
     std::uint64_t on_disk = std::max(header_size, here.header.filled);
     std::uint64_t at = header_size;
+    file_bytes& read = ahead != nullptr ? ahead->bytes() : bytes_;
+    if (ahead != nullptr) {
+      apply_ahead(*ahead, here, at, on_disk);
+    } else {
+      if (!last) file_prepare_read(segments_[index + 1].path);
+      if (const int error = read.begin(here.path, said_end != 0 ? said_end : UINT64_MAX, here.file_size); error != 0)
+        raise_disk_error(here.path, error, "read");
+    }
     record_view record;
     for (;;) {
       for (;;) {
-        while (at != said_end && read_record(bytes_.view(), at, identity, record)) {
-          apply(record, index, on_disk);
+        while (at != said_end && read_record(read.view(), at, identity, record)) {
+          apply(record, *here.kept, on_disk);
           at = record.end;
         }
-        if (at == said_end || bytes_.is_complete()) break;
-        if (const int error = bytes_.read_more(); error != 0) raise_disk_error(here.path, error, "read");
+        if (at == said_end || read.is_complete()) break;
+        if (const int error = read.read_more(); error != 0) raise_disk_error(here.path, error, "read");
       }
       here.end = at;
       if (at == said_end) break;
-      const std::string_view bytes = bytes_.view();
+      const std::string_view bytes = read.view();
       if (const std::uint64_t next = next_record(bytes, at, identity);
           last && !says_on_disk(bytes, at, next, identity, on_disk)) {
         torn(here, bytes, at, next);
@@ -378,10 +342,12 @@ class replay {
     }
     on_disk_ = std::min(on_disk, here.end);
     done_bytes_ += here.file_size;
+    if (last && ahead != nullptr) bytes_.swap(read);
+    if (ahead != nullptr) ahead->next();
     if (how_.progress) how_.progress(done_bytes_, all_bytes_);
   }
 
-  void apply(const record_view& record, std::size_t segment, std::uint64_t& on_disk) {
+  void apply(const record_view& record, journal_segment& segment, std::uint64_t& on_disk) {
     const std::uint64_t id = record.head.id;
     next_id_ = std::max(next_id_, id + 1);
     std::string_view body = record.body;
@@ -392,13 +358,14 @@ class replay {
         return;
       }
       case record_kind::message: {
-        replayed_message& message = messages_.put(id);
-        message.segment = segment;
+        found_message& found = messages_.put(id);
+        journal_message& message = *found.message;
         message.offset = record.offset;
         message.size = record.end - record.offset;
+        segment.add(message);
         if ((record.head.flags & flag_state) != 0) take_state(body, message.state, message.reason);
         next_id_ = std::max(next_id_, message.state.order + 1);
-        if (how_.with_payloads) message.payload = body;
+        found.payload = body;
         return;
       }
       case record_kind::settled: messages_.erase(id); return;
@@ -413,9 +380,9 @@ class replay {
     record_state state;
     if (!take_plain(body, state)) return;
     next_id_ = std::max(next_id_, state.order + 1);
-    replayed_message* const known = messages_.find(id);
+    found_message* const known = messages_.find(id);
     if (known == nullptr) return;
-    replayed_message& message = *known;
+    journal_message& message = *known->message;
     // Two threads may write about the same message against the order of its hand-overs.
     const bool newer = record.head.kind == record_kind::dead || state.dead > message.state.dead ||
                        (state.dead == message.state.dead &&
@@ -488,7 +455,7 @@ class replay {
 
   options how_;
   std::vector<replayed_segment> segments_{};
-  replayed_messages messages_{};
+  found_messages messages_{};
   std::vector<recovery> findings_{};
   std::vector<std::string> leftovers_{};
   std::uint64_t next_id_ = 1;

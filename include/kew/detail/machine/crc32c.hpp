@@ -50,8 +50,24 @@ __attribute__((target("sse4.2"))) inline std::uint32_t crc32c_by_instruction(std
     wide = _mm_crc32_u64(wide, word);
   }
   crc = static_cast<std::uint32_t>(wide);
+  if (size >= sizeof(std::uint32_t)) {
+    std::uint32_t word = 0;
+    std::memcpy(&word, data, sizeof(word));
+    crc = _mm_crc32_u32(crc, word);
+    data += sizeof(word);
+    size -= sizeof(word);
+  }
   for (; size > 0; ++data, --size) crc = _mm_crc32_u8(crc, static_cast<unsigned char>(*data));
   return crc;
+}
+
+/// The same for the bytes of these numbers, one behind the other, which need not be in memory.
+__attribute__((target("sse4.2"))) inline std::uint32_t crc32c_by_instruction(std::uint32_t crc, std::uint64_t a,
+                                                                             std::uint64_t b, std::uint32_t c,
+                                                                             std::uint64_t d,
+                                                                             std::uint64_t e) noexcept {
+  const auto half = static_cast<std::uint32_t>(_mm_crc32_u64(_mm_crc32_u64(crc, a), b));
+  return static_cast<std::uint32_t>(_mm_crc32_u64(_mm_crc32_u64(_mm_crc32_u32(half, c), d), e));
 }
 
 #elif defined(KEW_CRC32C_ARM)
@@ -64,6 +80,13 @@ inline std::uint32_t crc32c_by_instruction(std::uint32_t crc, const char* data, 
     std::memcpy(&word, data, sizeof(word));
     asm(".arch_extension crc\n\tcrc32cx %w0, %w0, %x1" : "+r"(crc) : "r"(word));
   }
+  if (size >= sizeof(std::uint32_t)) {
+    std::uint32_t word = 0;
+    std::memcpy(&word, data, sizeof(word));
+    asm(".arch_extension crc\n\tcrc32cw %w0, %w0, %w1" : "+r"(crc) : "r"(word));
+    data += sizeof(word);
+    size -= sizeof(word);
+  }
   for (; size > 0; ++data, --size) {
     const std::uint32_t byte = static_cast<unsigned char>(*data);
     asm(".arch_extension crc\n\tcrc32cb %w0, %w0, %w1" : "+r"(crc) : "r"(byte));
@@ -71,10 +94,26 @@ inline std::uint32_t crc32c_by_instruction(std::uint32_t crc, const char* data, 
   return crc;
 }
 
+/// The same for the bytes of these numbers, one behind the other, which need not be in memory.
+inline std::uint32_t crc32c_by_instruction(std::uint32_t crc, std::uint64_t a, std::uint64_t b, std::uint32_t c,
+                                           std::uint64_t d, std::uint64_t e) noexcept {
+  asm(".arch_extension crc\n\tcrc32cx %w0, %w0, %x1\n\tcrc32cx %w0, %w0, %x2\n\tcrc32cw %w0, %w0, %w3\n\t"
+      "crc32cx %w0, %w0, %x4\n\tcrc32cx %w0, %w0, %x5"
+      : "+&r"(crc)
+      : "r"(a), "r"(b), "r"(c), "r"(d), "r"(e));
+  return crc;
+}
+
 #else
 
 /// Never called.
+/// @{
 inline std::uint32_t crc32c_by_instruction(std::uint32_t crc, const char*, std::size_t) noexcept { return crc; }
+inline std::uint32_t crc32c_by_instruction(std::uint32_t crc, std::uint64_t, std::uint64_t, std::uint32_t,
+                                           std::uint64_t, std::uint64_t) noexcept {
+  return crc;
+}
+/// @}
 
 #endif
 

@@ -102,6 +102,13 @@ inline constexpr std::size_t inbox_bytes = 16'384;
 inline constexpr std::int64_t latest = 250'000'000;
 inline constexpr std::int64_t ticks_late = 16;
 
+// ---- Disk ------------------------------------------------------------------------------------------------------
+
+/// From how many bytes on a log is read by a thread of its own when it is opened; what is less is read in a tenth of a
+/// second. 1 GB, by one thread and by two, from memory and from a disk: messages of 1000 bytes 562 and 490, 1062 and 872
+/// ms; of 100 bytes 1430 and 1303, 2182 and 1431 ms.
+inline constexpr std::uint64_t read_ahead_from = std::uint64_t{128} << 20;
+
 // ---- Rings -----------------------------------------------------------------------------------------------------
 
 #if defined(KEW_MODEL)

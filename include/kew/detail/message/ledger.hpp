@@ -22,7 +22,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <optional>
+#include <new>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -34,6 +34,7 @@
 #include <kew/detail/machine/min_max.hpp>
 #include <kew/detail/machine/sync.hpp>
 #include <kew/detail/machine/tuning.hpp>
+#include <kew/detail/message/chunks.hpp>
 #include <kew/detail/message/delivery_owner.hpp>
 #include <kew/detail/meter/queue_meter.hpp>
 #include <kew/queue_options.hpp>
@@ -53,13 +54,18 @@ inline time_point time_after(time_point start, std::chrono::nanoseconds span) no
 template <class Payload, class Meter = no_meter>
 class ledger_entry {
  public:
+  ledger_entry() noexcept {}
+  ledger_entry(const ledger_entry&) = delete;
+  ledger_entry& operator=(const ledger_entry&) = delete;
+  ~ledger_entry() { discard(); }
+
   /// What the owner keeps of the message; there from add() until acknowledge().
-  Payload& payload() noexcept { return *payload_; }
-  void discard() noexcept { payload_.reset(); }
-  /// Puts another payload in the place of one that was moved out.
-  void restock(Payload&& with) noexcept(std::is_nothrow_move_constructible_v<Payload>) {
-    payload_.emplace(std::move(with));
+  Payload& payload() noexcept { return payload_; }
+  void discard() noexcept {
+    if (std::exchange(has_payload_, false)) std::destroy_at(&payload_);
   }
+  /// Puts another payload in the place of one that was moved out.
+  void restock(Payload&& with) noexcept(std::is_nothrow_move_constructible_v<Payload>) { stock(std::move(with)); }
 
   unsigned attempts() const noexcept { return attempts_; }  ///< How often it was handed over in this lane.
   unsigned failures() const noexcept { return failures_; }
@@ -76,6 +82,13 @@ class ledger_entry {
   enum class place : unsigned char { unused, ready, delayed, outstanding, late };
   static constexpr std::size_t not_in_heap = SIZE_MAX;
 
+  template <class... A>
+  void stock(A&&... arguments) {
+    discard();
+    ::new (static_cast<void*>(&payload_)) Payload(std::forward<A>(arguments)...);
+    has_payload_ = true;
+  }
+
   // In the list of the ready ones, or of the outstanding ones whose deadlines are in order.
   ledger_entry* previous_ = nullptr;
   ledger_entry* next_ = nullptr;
@@ -83,6 +96,7 @@ class ledger_entry {
 
   place place_ = place::unused;
   lane lane_ = lane::live;
+  bool has_payload_ = false;  ///< Here, and not behind the payload, where it would take as much as a pointer.
   unsigned attempts_ = 0;
   unsigned failures_ = 0;
   time_point due_ = never;                ///< The end of its delay or of its timeout.
@@ -91,7 +105,9 @@ class ledger_entry {
   atomic<std::uint64_t> lent_{0};         ///< The same while it is outstanding, for its holder; else 0.
   atomic<clock::rep> until_{0};           ///< due_ of an outstanding one, for its holder.
   std::unique_ptr<const std::string> reason_{};
-  std::optional<Payload> payload_{};
+  union {
+    Payload payload_;
+  };
   [[no_unique_address]] typename Meter::stamp stamp_{};  ///< When it came in.
 };
 
@@ -163,11 +179,12 @@ class ledger {
     return has_room() ? capacity_ - static_cast<std::size_t>(inside(lane::live)) : 0;
   }
 
-  /// For an owner that writes to a disk before it adds: room and memory for one more, until add_reserved or unreserve.
+  /// For an owner that writes to a disk before it adds: room and memory for so many more, each until add_reserved or
+  /// unreserve.
   /// Throws std::bad_alloc; then nothing has changed.
-  void reserve(lane in) {
-    if (spare() == 0) grow();
-    ++reserved_[index(in)];
+  void reserve(lane in, std::size_t places = 1) {
+    if (spare() < places) grow(places - spare());
+    reserved_[index(in)] += places;
   }
   /// As add, without a need for memory. If the payload's constructor throws, the place is still reserved.
   template <class... A>
@@ -205,19 +222,14 @@ class ledger {
   /// How many entries are unused and not reserved.
   std::size_t spare() const noexcept { return entries_ - used(); }
   bool has_unused() const noexcept { return unused_ != nullptr; }
-  /// Makes more entries. Throws std::bad_alloc; then nothing has changed.
-  void grow() {
-    // Twice as many each time, so that a large queue has few chunks.
-    const std::size_t more = chunks_.empty() ? tuning::first_entries : 2 * chunks_.back().size;
+  /// Makes room for more entries. Throws std::bad_alloc; then nothing has changed.
+  void grow(std::size_t at_least = tuning::first_entries) {
+    const std::size_t more = made_.next_size(detail::max(at_least, tuning::first_entries));
     // First, so that no later call needs memory: every entry may be in the heap.
     heap_.reserve(entries_ + more);
-    chunks_.push_back({std::make_unique<entry[]>(more), more});
+    made_.grow(more);
     entries_ += more;
-    for (std::size_t i = more; i-- > 0;) {
-      entry& fresh = chunks_.back().entries[i];
-      fresh.next_ = unused_;
-      unused_ = &fresh;
-    }
+    if (unused_ == nullptr) make_entries();
   }
 
   // ---- For an owner whose holders acknowledge without its mutex ---------------------------------------------------
@@ -307,7 +319,7 @@ class ledger {
     queue_counts& here = take(outstanding);
     ++here.acked;
     if (outstanding.lane_ == lane::live) leave_live(outstanding);
-    outstanding.payload_.reset();
+    outstanding.discard();
     outstanding.reason_.reset();
     outstanding.place_ = entry::place::unused;
     outstanding.next_ = unused_;
@@ -415,17 +427,11 @@ class ledger {
 
   /// Destroys all payloads. Nothing else is to be called afterwards.
   void clear() noexcept {
-    for (const chunk& each : chunks_)
-      for (std::size_t i = 0; i < each.size; ++i) each.entries[i].payload_.reset();
+    made_.for_each([](entry& each) { each.discard(); });
   }
 
  private:
   using place = typename entry::place;
-
-  struct chunk {
-    std::unique_ptr<entry[]> entries;
-    std::size_t size;
-  };
 
   static constexpr std::size_t index(lane of) noexcept { return static_cast<std::size_t>(of); }
   queue_counts& sum(lane of) noexcept { return counts_[index(of)]; }
@@ -440,12 +446,22 @@ class ledger {
     return found != nullptr && found->hand_over_ == ticket.hand_over ? found : nullptr;
   }
 
+  /// Makes a few where there is room, so that each is in the nearest caches still when it is used.
+  void make_entries() noexcept {
+    entry** last = &unused_;
+    for (std::size_t i = detail::min(made_.room(), tuning::first_entries); i > 0; --i) {
+      *last = &made_.make();
+      last = &(*last)->next_;
+    }
+  }
   /// Makes a ready entry of an unused one.
   template <class... A>
   entry& fill(lane in, A&&... arguments) {
     entry& made = *unused_;
-    made.payload_.emplace(std::forward<A>(arguments)...);
+    made.stock(std::forward<A>(arguments)...);
     unused_ = made.next_;
+    if (unused_ == nullptr) [[unlikely]]
+      make_entries();
     made.lane_ = in;
     made.place_ = place::ready;
     made.attempts_ = 0;
@@ -558,9 +574,9 @@ class ledger {
   [[no_unique_address]] Meter meter_{};
   std::uint64_t hand_overs_ = 0;
 
-  entry* unused_ = nullptr;
-  std::vector<chunk> chunks_{};
-  std::size_t entries_ = 0;
+  entry* unused_ = nullptr;  ///< Null only where every entry is used.
+  chunks<entry> made_{};
+  std::size_t entries_ = 0;  ///< Those that are made, and those that there is room for.
 };
 
 }}}  // namespace kew::KEW_NAMESPACE::detail

@@ -1,0 +1,97 @@
+// What is known in memory of the messages that are in the log, and of the files that they are in. Belongs to the replay
+// that reads the log, and then to the journal that goes on with it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include <kew/config.hpp>
+#include <kew/detail/disk/record.hpp>
+#include <kew/detail/message/chunks.hpp>
+
+namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
+
+struct journal_segment;
+
+/// What the log knows of a message that is in it. Belongs to the journal; others hold a pointer to it until the message
+/// is settled.
+struct journal_message {
+  std::uint64_t id = 0;
+  record_state state{};
+  std::unique_ptr<const std::string> reason{};  ///< Of a dead letter; null where it has none.
+
+  journal_segment* segment = nullptr;  ///< Where its bytes are.
+  std::uint64_t offset = 0;            ///< Of the record.
+  std::uint64_t size = 0;              ///< Of the record.
+  journal_message* previous = nullptr;
+  journal_message* next = nullptr;
+
+  /// Where it is among the others: what came back is behind what was ready then.
+  std::uint64_t order() const noexcept { return state.order != 0 ? state.order : id; }
+};
+
+struct journal_segment {
+  std::uint64_t number = 0;
+  std::uint64_t identity = 0;        ///< Of its records.
+  std::uint64_t size = 0;            ///< Of the file.
+  journal_message* first = nullptr;  ///< The messages in it that are not settled, in no order.
+  std::uint64_t alive = 0;           ///< The size of their records.
+
+  void add(journal_message& message) noexcept {
+    message.segment = this;
+    message.previous = nullptr;
+    message.next = first;
+    if (first != nullptr) first->previous = &message;
+    first = &message;
+    alive += message.size;
+  }
+  void remove(journal_message& message) noexcept {
+    (message.previous != nullptr ? message.previous->next : first) = message.next;
+    if (message.next != nullptr) message.next->previous = message.previous;
+    alive -= message.size;
+  }
+};
+
+/// Where the messages of a log stand in memory. What one has left the next one takes, so a queue whose consumers keep up
+/// asks for no memory.
+class journal_messages {
+ public:
+  journal_messages() = default;
+  journal_messages(journal_messages&& other) noexcept
+      : made_(std::move(other.made_)), free_(std::exchange(other.free_, nullptr)) {}
+  journal_messages& operator=(journal_messages&& other) noexcept {
+    made_ = std::move(other.made_);
+    std::swap(free_, other.free_);
+    return *this;
+  }
+
+  /// Throws std::bad_alloc; then nothing has changed.
+  journal_message& take() {
+    if (free_ == nullptr) {
+      reserve(1);
+      return made_.make();
+    }
+    journal_message& taken = *std::exchange(free_, free_->next);
+    taken.state = {};
+    return taken;
+  }
+  /// The next so many calls of take do not throw. Throws as they would.
+  void reserve(std::size_t n) {
+    if (made_.room() < n) made_.grow(made_.next_size(n < in_the_first ? in_the_first : n));
+  }
+  void give_back(journal_message& unused) noexcept {
+    unused.reason.reset();
+    unused.next = std::exchange(free_, &unused);
+  }
+
+ private:
+  static constexpr std::size_t in_the_first = 64;
+
+  chunks<journal_message> made_{};
+  journal_message* free_ = nullptr;
+};
+
+}}}  // namespace kew::KEW_NAMESPACE::detail
