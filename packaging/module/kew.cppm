@@ -23,6 +23,7 @@ using kew::status;
 // Concepts
 using kew::constructs_in_place;
 using kew::consumes_in_place;
+using kew::counts_pops;
 using kew::counts_refusals;
 using kew::has_metrics;
 using kew::many_consumers;
