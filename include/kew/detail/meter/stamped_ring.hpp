@@ -136,6 +136,7 @@ class stamped_ring {
     return outcome;
   }
 
+  /// A pop in two steps, as the ring's, where it has that; timed by the first.
   class pop_claim : public claim_of<inner_ring>::type {
    public:
     using ring_type = stamped_ring;  ///< What it is a claim on.
