@@ -432,7 +432,8 @@ class basic_spsc_ring {
     Index next;
   };
 
-  [[gnu::always_inline]] found find_element(Index position) noexcept {
+  // Inline where the compiler likes: where it had to be (g++ 12), a stream through a queue made 0.4 times as much.
+  found find_element(Index position) noexcept {
     if constexpr (Way == publication::by_slot) {
       numbered* const slots = pop_slots_;
       if (slots == nullptr) [[unlikely]]
