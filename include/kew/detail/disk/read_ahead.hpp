@@ -47,13 +47,7 @@ class read_ahead {
   read_ahead(const read_ahead&) = delete;
   read_ahead& operator=(const read_ahead&) = delete;
   ~read_ahead() {
-    std::size_t woken = 0;
-    {
-      const mutex::guard locked(mutex_);
-      stopping_ = true;
-      woken = changed_.grant(all_of_them);
-    }
-    changed_.wake(woken);
+    change([this] { stopping_ = true; });
     reader_.join();
   }
 
@@ -73,13 +67,7 @@ class read_ahead {
   }
   /// The caller goes on with the next file, and its memory is used for the one after that.
   void next() noexcept {
-    std::size_t woken = 0;
-    {
-      const mutex::guard locked(mutex_);
-      place_of(taken_++).so_far = {};
-      woken = changed_.grant(all_of_them);
-    }
-    changed_.wake(woken);
+    change([this] { place_of(taken_++).so_far = {}; });
   }
 
  private:
@@ -130,13 +118,19 @@ class read_ahead {
     place_of(number).file_size = file_size;
     tell(number, so_far);
   }
-  /// False: nobody wants to know.
+  /// False: the caller goes, and waits for nothing more.
   bool tell(std::size_t number, const progress& so_far) noexcept {
+    return change([&] { place_of(number).so_far = so_far; });
+  }
+
+  /// Makes `what` known to the other thread. False: the caller was going already, and nothing was done.
+  template <class What>
+  bool change(What what) noexcept {
     std::size_t woken = 0;
     {
       const mutex::guard locked(mutex_);
       if (stopping_) return false;
-      place_of(number).so_far = so_far;
+      what();
       woken = changed_.grant(all_of_them);
     }
     changed_.wake(woken);

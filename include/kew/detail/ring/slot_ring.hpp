@@ -334,8 +334,8 @@ class slot_ring {
   template <slot_operation Which>
   using slot = slot_view<T, positions_type, Which>;
 
-  push_slot push_at(Index position) noexcept { return push_slot(slots_.data(), positions_, position); }
-  pop_slot pop_at(Index position) noexcept { return pop_slot(slots_.data(), positions_, position); }
+  push_slot push_at(Index position) noexcept { return slot_at<slot_operation::push>(position); }
+  pop_slot pop_at(Index position) noexcept { return slot_at<slot_operation::pop>(position); }
   template <slot_operation Which>
   slot<Which> slot_at(Index position) noexcept {
     return slot<Which>(slots_.data(), positions_, position);
@@ -498,6 +498,7 @@ class slot_ring {
 
   /// Hands the slot over in the order above. Whether there is anything to mark is seen in the line of this slot or, where
   /// it is the first one there, in the counter's.
+  // The first look is settle_before's; but g++ makes a value of a condition with two sides, and asks that again.
   template <step Step, slot_operation Which>
   [[gnu::always_inline]] void finish(Index position, const slot<Which>& here, Index next) noexcept {
     if constexpr (is_many<Which>) {
