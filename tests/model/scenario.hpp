@@ -351,7 +351,6 @@ KEW_MODEL_OPERATION(look_closed, look_closed());
 KEW_MODEL_OPERATION(look, look());
 KEW_MODEL_OPERATION(producer_leaves, producer_leaves());
 KEW_MODEL_OPERATION(consumer_leaves, consumer_leaves());
-#undef KEW_MODEL_OPERATION
 
 /// Pops until the queue says that it is closed and drained.
 struct pop_all {
@@ -378,6 +377,14 @@ struct push_until_closed {
 template <class... Operation>
 struct does {
   static void run(auto& queue) { (Operation::run(queue), ...); }
+};
+
+/// One operation again and again.
+template <int N, class Operation>
+struct times {
+  static void run(auto& queue) {
+    for (int i = 0; i < N; ++i) Operation::run(queue);
+  }
 };
 
 /// Every operation of one side, to be paired with every one of another.

@@ -43,6 +43,14 @@ class told_thread : public wait_entry {
   kew::detail::atomic<std::uint32_t> told_{0};
 };
 
+/// A round of a wait: prepares for it, or sleeps where that is done.
+inline void wait_on(sleeper& waiting, time_point deadline = never) {
+  if (waiting.prepared())
+    waiting.sleep(deadline);
+  else
+    waiting.prepare();
+}
+
 /// The smallest thing to wait for: a count of tokens, where each take() takes one.
 class tokens {
  public:
@@ -59,22 +67,14 @@ class tokens {
         return true;
       }
       if (deadline != never && now() >= deadline) return false;
-      if (waiting.prepared())
-        waiting.sleep(deadline);
-      else
-        waiting.prepare();
+      wait_on(waiting, deadline);
     }
   }
   /// Waits for a token for a while, and leaves it where it is, as a push does whose element throws when it is made.
   void find() {
     const time_point deadline = now() + for_a_while;
     sleeper waiting(place_);
-    while (count_.load(acquire) == 0 && now() < deadline) {
-      if (waiting.prepared())
-        waiting.sleep(deadline);
-      else
-        waiting.prepare();
-    }
+    while (count_.load(acquire) == 0 && now() < deadline) wait_on(waiting, deadline);
   }
   /// Goes through the motions of waiting, then goes away without a token. What it was woken for, if it was,
   /// is somebody else's.
@@ -136,5 +136,22 @@ class tokens {
   kew::detail::atomic<unsigned> ever_{0};
   wait_point place_;
 };
+
+KEW_MODEL_OPERATION(put, put());
+KEW_MODEL_OPERATION(put_two_at_once, put(2));
+KEW_MODEL_OPERATION(put_seen, put_seen());
+KEW_MODEL_OPERATION(take, take());
+KEW_MODEL_OPERATION(take_by_entry, take_by_entry());
+KEW_MODEL_OPERATION(watch, watch());
+KEW_MODEL_OPERATION(change_of_mind, change_of_mind());
+KEW_MODEL_OPERATION(change_of_mind_by_entry, change_of_mind_by_entry());
+KEW_MODEL_OPERATION(find, find());
+
+/// Threads that are lists of operations, at one place.
+template <class Place, class... Thread>
+void threads_at() {
+  Place place;
+  together([&] { Thread::run(place); }...);
+}
 
 }  // namespace scenarios
