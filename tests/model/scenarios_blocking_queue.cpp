@@ -144,19 +144,15 @@ void add_closing(std::vector<scenario>& all, const std::string& name) {
 template <class Ring, class Wait = park_wait>
 void add_pairs(std::vector<scenario>& all, const char* name) {
   adder<Ring, Wait> to{all, name};
-  to.template add<1, 0, does<wait_push, wait_push, wait_push>, does<wait_pop, wait_pop, wait_pop>>("push and pop");
+  to.template add<1, 0, times<3, wait_push>, times<3, wait_pop>>("push and pop");
   to.template add<1, 0, does<wait_push, wait_push, close>, pop_all>("push, close and pop all");
-  to.template add<1, 1, does<wait_push, wait_push>, does<close, wait_pop, wait_pop>>("push against close");
-  to.template add<1, 0, does<wait_pop, wait_pop>, does<wait_push, close>>("pop against close");
-  to.template add<1, 0, does<timed_push, timed_push, timed_push>, does<timed_pop, timed_pop, timed_pop>>(
-      "timed push and pop");
-  to.template add<1, 1, does<timed_push, timed_push>, does<close, timed_pop, timed_pop>>("timed push against close");
-  to.template add<1, 0, does<push_move, push_copy, emplace>, does<timed_pop, timed_pop, timed_pop>>(
-      "try_push and timed pop");
-  to.template add<1, 0, does<timed_push, timed_push, timed_push>, does<pop_value, pop_into, consume>>(
-      "timed push and try_pop");
-  to.template add<1, 0, does<wait_emplace, wait_emplace>, does<poll_until_popped, poll_until_popped>>(
-      "emplace and try_pop");
+  to.template add<1, 1, times<2, wait_push>, does<close, wait_pop, wait_pop>>("push against close");
+  to.template add<1, 0, times<2, wait_pop>, does<wait_push, close>>("pop against close");
+  to.template add<1, 0, times<3, timed_push>, times<3, timed_pop>>("timed push and pop");
+  to.template add<1, 1, times<2, timed_push>, does<close, timed_pop, timed_pop>>("timed push against close");
+  to.template add<1, 0, does<push_move, push_copy, emplace>, times<3, timed_pop>>("try_push and timed pop");
+  to.template add<1, 0, times<3, timed_push>, does<pop_value, pop_into, consume>>("timed push and try_pop");
+  to.template add<1, 0, times<2, wait_emplace>, times<2, poll_until_popped>>("emplace and try_pop");
   to.template add<2, 0, does<wait_push_three, wait_push_three, close>, pop_all_by_twos>("batches in and out");
   to.template add<2, 1, does<wait_push_three, close>, does<pop_two, pop_all>>("batches in and try_pop_n");
   to.template add<2, 0, does<push_two, push_two, close>, pop_all_by_twos>("try_push_n and batches out");
@@ -183,32 +179,27 @@ void add_every_pair(std::vector<scenario>& all, const char* name) {
 template <class Ring, class Wait = park_wait>
 void add_many_producers(std::vector<scenario>& all, const char* name) {
   adder<Ring, Wait> to{all, name};
-  to.template add<1, 0, does<wait_push, wait_push>, does<wait_push>, does<wait_pop, wait_pop, wait_pop>>(
-      "two push and one pops");
-  to.template add<1, 1, does<wait_push>, does<wait_push>, does<close, pop_all>>("two push against close");
-  to.template add<1, 1, does<close>, does<wait_push>, does<wait_push>>("nothing but close wakes two that push");
-  to.template add<1, 1, does<wait_pop, wait_pop, wait_pop>, does<wait_push>, does<poll_until_pushed>>(
+  to.template add<1, 0, times<2, wait_push>, wait_push, times<3, wait_pop>>("two push and one pops");
+  to.template add<1, 1, wait_push, wait_push, does<close, pop_all>>("two push against close");
+  to.template add<1, 1, close, wait_push, wait_push>("nothing but close wakes two that push");
+  to.template add<1, 1, times<3, wait_pop>, wait_push, poll_until_pushed>(
       "a push is woken for room that another takes");
-  to.template add<2, 2, does<pop_two>, does<wait_push>, does<wait_push>>("a batch out wakes two");
-  to.template add<1, 1, does<wait_push>, does<timed_push>, does<wait_pop, wait_pop>>("a timed push beside a push");
-  to.template add<1, 1, does<wait_emplace_in_vain>, does<wait_push>, does<wait_pop, wait_pop>>(
-      "a constructor that throws beside a push");
-  to.template add<1, 0, does<push_move, push_move>, does<push_copy, close>, pop_all>("two try_push, close and pop all");
+  to.template add<2, 2, pop_two, wait_push, wait_push>("a batch out wakes two");
+  to.template add<1, 1, wait_push, timed_push, times<2, wait_pop>>("a timed push beside a push");
+  to.template add<1, 1, wait_emplace_in_vain, wait_push, times<2, wait_pop>>("a constructor that throws beside a push");
+  to.template add<1, 0, times<2, push_move>, does<push_copy, close>, pop_all>("two try_push, close and pop all");
 }
 
 template <class Ring, class Wait = park_wait>
 void add_many_consumers(std::vector<scenario>& all, const char* name) {
   adder<Ring, Wait> to{all, name};
-  to.template add<1, 0, does<wait_push, wait_push, wait_push>, does<wait_pop, wait_pop>, does<wait_pop>>(
-      "one pushes and two pop");
-  to.template add<2, 0, does<wait_push, wait_push, wait_push, close>, pop_all, pop_all>(
-      "one pushes and closes, two pop all");
-  to.template add<2, 0, does<push_two>, does<wait_pop>, does<wait_pop>>("a batch wakes two");
-  to.template add<1, 0, does<wait_push, wait_push>, does<timed_pop>, does<wait_pop>>("a timed pop beside a pop");
-  to.template add<1, 0, does<close>, does<wait_pop>, does<wait_pop>>("nothing but close wakes two");
-  to.template add<1, 0, does<wait_push, wait_push>, does<wait_pop>, does<poll_until_popped>>(
-      "a pop is woken for what another takes");
-  to.template add<1, 0, does<push_move, close>, does<wait_pop>, does<wait_pop>>("close wakes two");
+  to.template add<1, 0, times<3, wait_push>, times<2, wait_pop>, wait_pop>("one pushes and two pop");
+  to.template add<2, 0, does<times<3, wait_push>, close>, pop_all, pop_all>("one pushes and closes, two pop all");
+  to.template add<2, 0, push_two, wait_pop, wait_pop>("a batch wakes two");
+  to.template add<1, 0, times<2, wait_push>, timed_pop, wait_pop>("a timed pop beside a pop");
+  to.template add<1, 0, close, wait_pop, wait_pop>("nothing but close wakes two");
+  to.template add<1, 0, times<2, wait_push>, wait_pop, poll_until_popped>("a pop is woken for what another takes");
+  to.template add<1, 0, does<push_move, close>, wait_pop, wait_pop>("close wakes two");
   to.template add<2, 0, does<wait_push_three, close>, pop_all_by_twos, pop_all_by_twos>(
       "batches in, batches out by two");
 }
@@ -237,15 +228,12 @@ std::vector<scenario> of_blocking_queue() {
   add_pairs<mpmc, short_adaptive_wait>(all, "adaptive blocking_queue over mpmc");
   add_pairs<spsc, yield_wait>(all, "yielding blocking_queue over spsc");
   add_pairs<mpmc, spin_wait>(all, "spinning blocking_queue over mpmc");
-  adder<mpmc>{all, "blocking_queue over mpmc"}
-      .add<1, 0, does<wait_push, wait_push>, does<wait_push>, does<wait_pop, wait_pop>, does<wait_pop>>(
-          "two push and two pop");
-  adder<mpmc>{all, "blocking_queue over mpmc"}
-      .add<1, 0, does<wait_push>, does<wait_push>, does<close>, does<wait_pop, wait_pop>>(
-          "two push, one closes, one pops");
-  adder<mpmc>{all, "blocking_queue over mpmc"}.add<2, 0, does<push_move>, does<push_move, expired_pop>>(
+  adder<mpmc> to{all, "blocking_queue over mpmc"};
+  to.add<1, 0, times<2, wait_push>, wait_push, times<2, wait_pop>, wait_pop>("two push and two pop");
+  to.add<1, 0, wait_push, wait_push, close, times<2, wait_pop>>("two push, one closes, one pops");
+  to.add<2, 0, push_move, does<push_move, expired_pop>>(
       "a pop whose time is over says empty only where that is a fact");
-  adder<mpmc>{all, "blocking_queue over mpmc"}.add<2, 2, does<pop_value>, does<pop_value, expired_push>>(
+  to.add<2, 2, pop_value, does<pop_value, expired_push>>(
       "a push whose time is over says full only where that is a fact");
   all.push_back({"blocking_queue over mpmc: pop until stopped", stopped_pop<mpmc>, 2});
   all.push_back({"blocking_queue over spsc: push until stopped", stopped_push<spsc>, 2});

@@ -101,17 +101,16 @@ struct adder {
 template <class Ring>
 void add_pairs(std::vector<scenario>& all, const char* name) {
   adder<Ring> to{all, name};
-  to.template add<1, 1, 1, does<wait_push, wait_push, wait_push, producer_leaves>, does<pop_all, consumer_leaves>>(
+  to.template add<1, 1, 1, does<times<3, wait_push>, producer_leaves>, does<pop_all, consumer_leaves>>(
       "the producer leaves, the consumer drains");
-  to.template add<1, 1, 1, does<wait_push, wait_push, wait_push, producer_leaves>, does<range_for, consumer_leaves>>(
+  to.template add<1, 1, 1, does<times<3, wait_push>, producer_leaves>, does<range_for, consumer_leaves>>(
       "the consumer iterates until the producer has left");
   to.template add<1, 1, 1, does<push_until_closed, producer_leaves>, does<wait_pop, wait_pop, consumer_leaves>>(
       "the consumer leaves, the producer hears of it");
-  to.template add<1, 1, 2, does<push_move, push_move, push_move, producer_leaves>,
-                  does<pop_value, pop_value, consumer_leaves>>("both leave with elements inside");
-  to.template add<1, 1, 1, does<wait_push, wait_push, producer_leaves>, does<consumer_leaves>>(
-      "the consumer leaves at once");
-  to.template add<1, 1, 1, does<producer_leaves>, does<wait_pop, consumer_leaves>>("the producer leaves at once");
+  to.template add<1, 1, 2, does<times<3, push_move>, producer_leaves>, does<pop_value, pop_value, consumer_leaves>>(
+      "both leave with elements inside");
+  to.template add<1, 1, 1, does<wait_push, wait_push, producer_leaves>, consumer_leaves>("the consumer leaves at once");
+  to.template add<1, 1, 1, producer_leaves, does<wait_pop, consumer_leaves>>("the producer leaves at once");
   to.template add<1, 1, 1, does<wait_push, close, producer_leaves>, does<pop_all, consumer_leaves>>(
       "the producer closes and leaves");
   to.template add<1, 1, 1, does<push_until_closed, producer_leaves>, does<wait_pop, close, pop_all, consumer_leaves>>(
@@ -130,17 +129,17 @@ void add_many_producers(std::vector<scenario>& all, const char* name) {
   to.template add<2, 1, 1, does<push_until_closed, producer_leaves>, does<wait_push, producer_leaves>,
                   does<wait_pop, consumer_leaves>>("the consumer leaves, two producers hear of it");
   to.template add<2, 1, 2, does<push_move, push_move, producer_leaves>, does<push_move, producer_leaves>,
-                  does<consumer_leaves>>("two producers and the consumer leave");
+                  consumer_leaves>("two producers and the consumer leave");
 }
 
 template <class Ring>
 void add_many_consumers(std::vector<scenario>& all, const char* name) {
   adder<Ring> to{all, name};
-  to.template add<1, 2, 1, does<wait_push, wait_push, wait_push, producer_leaves>, does<pop_all, consumer_leaves>,
+  to.template add<1, 2, 1, does<times<3, wait_push>, producer_leaves>, does<pop_all, consumer_leaves>,
                   does<pop_all, consumer_leaves>>("the producer leaves, two consumers drain");
   to.template add<1, 2, 1, does<push_until_closed, producer_leaves>, does<wait_pop, consumer_leaves>,
                   does<wait_pop, consumer_leaves>>("two consumers leave, the producer hears of it");
-  to.template add<1, 2, 2, does<push_move, push_move, push_move, producer_leaves>, does<pop_value, consumer_leaves>,
+  to.template add<1, 2, 2, does<times<3, push_move>, producer_leaves>, does<pop_value, consumer_leaves>,
                   does<pop_value, consumer_leaves>>("two consumers and the producer leave");
 }
 

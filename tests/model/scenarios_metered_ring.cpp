@@ -109,11 +109,11 @@ struct adder {
 template <template <class, std::size_t, class> class Ring>
 adder<kew::metered_ring<probe, Ring>> add_pairs(std::vector<scenario>& all, const char* name) {
   adder<kew::metered_ring<probe, Ring>> to{all, name};
-  to.template add<1, 0, does<push_move, push_move, push_copy>, does<pop_value, pop_value, pop_value>>("push and pop");
+  to.template add<1, 0, does<push_move, push_move, push_copy>, times<3, pop_value>>("push and pop");
   to.template add<1, 1, does<emplace, push_copy>, does<consume, pop_into>>("emplace and consume");
-  to.template add<2, 1, does<push_two, push_two>, does<pop_two, pop_two>>("batches in, batches out");
-  to.template add<1, 0, does<push_move, push_move>, does<read_metrics>>("push, and a reader");
-  to.template add<1, 1, does<pop_value, push_move, pop_value>, does<read_metrics>>("pop, and a reader");
+  to.template add<2, 1, times<2, push_two>, times<2, pop_two>>("batches in, batches out");
+  to.template add<1, 0, times<2, push_move>, read_metrics>("push, and a reader");
+  to.template add<1, 1, does<pop_value, push_move, pop_value>, read_metrics>("pop, and a reader");
   return to;
 }
 
@@ -127,16 +127,14 @@ std::vector<scenario> of_metered_ring() {
   auto mpmc = add_pairs<kew::mpmc_ring>(all, "metered_ring over mpmc");
   // Only one thread of a side owns its counts, so where that is the one that looks on, the others share theirs.
   constexpr owner aside = owner::looks_on;
-  mpsc.add<1, 0, does<push_move, push_move>, does<pop_value, pop_value>, does<push_move>>("an owner and a sharer push");
-  mpsc.add_with<aside, 1, 0, does<push_move, push_move>, does<pop_value, pop_value>, does<push_move>>(
-      "two sharers push");
-  spmc.add<1, 1, does<pop_value, pop_value>, does<push_move, push_move>, does<pop_value>>("an owner and a sharer pop");
-  spmc.add_with<aside, 1, 1, does<pop_value, pop_value>, does<push_move, push_move>, does<pop_value>>(
-      "two sharers pop");
-  mpmc.add_with<aside, 2, 1, does<push_two>, does<pop_value, pop_value>, does<push_two>>("two sharers push batches");
-  mpmc.add_with<aside, 1, 0, does<push_move, pop_value>, does<read_metrics>, does<push_move, pop_value>>(
+  mpsc.add<1, 0, times<2, push_move>, times<2, pop_value>, push_move>("an owner and a sharer push");
+  mpsc.add_with<aside, 1, 0, times<2, push_move>, times<2, pop_value>, push_move>("two sharers push");
+  spmc.add<1, 1, times<2, pop_value>, times<2, push_move>, pop_value>("an owner and a sharer pop");
+  spmc.add_with<aside, 1, 1, times<2, pop_value>, times<2, push_move>, pop_value>("two sharers pop");
+  mpmc.add_with<aside, 2, 1, push_two, times<2, pop_value>, push_two>("two sharers push batches");
+  mpmc.add_with<aside, 1, 0, does<push_move, pop_value>, read_metrics, does<push_move, pop_value>>(
       "two sharers, and a reader");
-  mpmc.add<1, 0, does<push_move, push_move>, does<pop_value, pop_value>, does<read_metrics>>("push, pop, and a reader");
+  mpmc.add<1, 0, times<2, push_move>, times<2, pop_value>, read_metrics>("push, pop, and a reader");
   all.push_back({"metered: two sharers time their messages",
                  two_sharers_time,
                  2,

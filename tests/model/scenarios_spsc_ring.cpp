@@ -203,40 +203,29 @@ template <publication Way, precedence Order>
 void add_pairs(std::vector<scenario>& all, const std::string& suffix) {
   const auto add = [&](const char* name, void (*body)()) { all.push_back({"spsc_ring: " + (name + suffix), body, 2}); };
   using byte = std::uint8_t;
-  add("push and pop, capacity 1", two_threads<Way, byte, Order, 1, 0, does<push_move, push_move, push_move>,
-                                              does<pop_value, pop_value, pop_value>>);
+  add("push and pop, capacity 1", two_threads<Way, byte, Order, 1, 0, times<3, push_move>, times<3, pop_value>>);
   add("push and pop, capacity 2", two_threads<Way, byte, Order, 2, 1, does<push_move, push_copy, push_move, push_copy>,
                                               does<pop_value, pop_into, consume, pop_value>>);
-  add("push and pop, capacity 3", two_threads<Way, byte, Order, 3, 2, does<push_copy, push_copy, push_copy, push_copy>,
-                                              does<pop_value, pop_value, pop_value, pop_value, pop_value>>);
-  add("push and pop into",
-      two_threads<Way, byte, Order, 1, 1, does<push_copy, push_copy, push_copy>, does<pop_into, pop_into, pop_into>>);
-  add("push and consume",
-      two_threads<Way, byte, Order, 1, 0, does<push_copy, push_copy, push_copy>, does<consume, consume, consume>>);
-  add("push and batches out", two_threads<Way, byte, Order, 2, 1, does<push_move, push_move, push_move, push_move>,
-                                          does<pop_two, pop_two, pop_two>>);
-  add("emplace and pop",
-      two_threads<Way, byte, Order, 1, 0, does<emplace, emplace, emplace>, does<pop_value, pop_value, pop_value>>);
-  add("emplace and consume",
-      two_threads<Way, byte, Order, 2, 2, does<emplace, emplace, emplace>, does<consume, consume, consume, consume>>);
-  add("emplace and batches out",
-      two_threads<Way, byte, Order, 1, 1, does<emplace, emplace, emplace>, does<pop_two, pop_two, pop_two>>);
+  add("push and pop, capacity 3", two_threads<Way, byte, Order, 3, 2, times<4, push_copy>, times<5, pop_value>>);
+  add("push and pop into", two_threads<Way, byte, Order, 1, 1, times<3, push_copy>, times<3, pop_into>>);
+  add("push and consume", two_threads<Way, byte, Order, 1, 0, times<3, push_copy>, times<3, consume>>);
+  add("push and batches out", two_threads<Way, byte, Order, 2, 1, times<4, push_move>, times<3, pop_two>>);
+  add("emplace and pop", two_threads<Way, byte, Order, 1, 0, times<3, emplace>, times<3, pop_value>>);
+  add("emplace and consume", two_threads<Way, byte, Order, 2, 2, times<3, emplace>, times<4, consume>>);
+  add("emplace and batches out", two_threads<Way, byte, Order, 1, 1, times<3, emplace>, times<3, pop_two>>);
   add("a constructor that throws", two_threads<Way, byte, Order, 1, 0, does<emplace, emplace_in_vain, emplace, emplace>,
                                                does<pop_value, consume, pop_value>>);
-  add("batches in and pop", two_threads<Way, byte, Order, 2, 0, does<push_two, push_two, push_two>,
-                                        does<pop_value, pop_value, pop_value, pop_value>>);
+  add("batches in and pop", two_threads<Way, byte, Order, 2, 0, times<3, push_two>, times<4, pop_value>>);
   add("batches in and consume",
-      two_threads<Way, byte, Order, 2, 1, does<push_two, push_three, push_two>, does<consume, consume, consume>>);
+      two_threads<Way, byte, Order, 2, 1, does<push_two, push_three, push_two>, times<3, consume>>);
   add("batches in and out",
       two_threads<Way, byte, Order, 3, 2, does<push_two, push_three, push_two>, does<pop_two, pop_three, pop_two>>);
-  add("batches in and pop into",
-      two_threads<Way, byte, Order, 1, 0, does<push_two, push_two, push_two>, does<pop_into, pop_into, pop_into>>);
+  add("batches in and pop into", two_threads<Way, byte, Order, 1, 0, times<3, push_two>, times<3, pop_into>>);
   add("claims and peeks, capacity 2", claims_and_peeks<Way, Order, 2>);
   add("claims and peeks, capacity 3", claims_and_peeks<Way, Order, 3>);
   add("claims and pops", claims_and_peeks<Way, Order, 2, true, false>);
   add("pushes and peeks", claims_and_peeks<Way, Order, 2, false, true>);
-  add("emplace and pop into",
-      two_threads<Way, byte, Order, 1, 1, does<emplace, emplace, emplace>, does<pop_into, pop_into, pop_into>>);
+  add("emplace and pop into", two_threads<Way, byte, Order, 1, 1, times<3, emplace>, times<3, pop_into>>);
 }
 
 }  // namespace
@@ -269,15 +258,14 @@ std::vector<scenario> of_spsc_ring() {
                   does<pop_value, pop_two, pop_into>>);
   add("destruction with elements inside", destruction_with_elements_inside<by_slot>);
   add("destruction with elements inside, counted", destruction_with_elements_inside<by_count>);
-  using five_pushes = does<push_move, push_move, push_move, push_move, push_move>;
-  using four_pops = does<pop_value, pop_value, pop_value, pop_value>;
-  add("size while pushing and popping", with_an_onlooker<by_slot, five_pushes, four_pops, does<look, look>>, 3);
-  add("size while pushing and popping, counted", with_an_onlooker<by_count, five_pushes, four_pops, does<look, look>>,
-      3);
-  using batches_in = does<push_two, push_two, push_two>;
-  using batches_out = does<pop_two, pop_two, pop_two>;
-  add("size while batches come and go", with_an_onlooker<by_slot, batches_in, batches_out, does<look, look>>, 3);
-  add("size while batches come and go, counted", with_an_onlooker<by_count, batches_in, batches_out, does<look, look>>,
+  using five_pushes = times<5, push_move>;
+  using four_pops = times<4, pop_value>;
+  add("size while pushing and popping", with_an_onlooker<by_slot, five_pushes, four_pops, times<2, look>>, 3);
+  add("size while pushing and popping, counted", with_an_onlooker<by_count, five_pushes, four_pops, times<2, look>>, 3);
+  using batches_in = times<3, push_two>;
+  using batches_out = times<3, pop_two>;
+  add("size while batches come and go", with_an_onlooker<by_slot, batches_in, batches_out, times<2, look>>, 3);
+  add("size while batches come and go, counted", with_an_onlooker<by_count, batches_in, batches_out, times<2, look>>,
       3);
   return all;
 }
