@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <initializer_list>
 #include <string>
 #include <vector>
 
@@ -29,7 +30,7 @@ struct statement {
   const char* words;
   promise holds;
   void (*body)();
-  int stops;  // the thread that stops
+  int stops = 1;  // the thread that stops
 };
 
 /// Runs a call, and demands that it took at most so many atomic operations.
@@ -39,6 +40,14 @@ auto within(int steps, Call call) {
   auto outcome = call();
   expect(explorer::steps_of_this_thread() - before <= steps, "the call takes no more steps than promised");
   return outcome;
+}
+
+void push(auto& ring, int value = 1) { static_cast<void>(ring.try_push(probe(value))); }
+void pop(auto& ring) { static_cast<void>(ring.try_pop()); }
+
+/// Goes on until the call says what needs no other thread.
+void until_not_busy(auto call) {
+  while (call() == status::busy) kew::detail::cpu_relax();
 }
 
 void finish(auto& ring) {
@@ -95,7 +104,7 @@ void producers_and_a_consumer() {
 template <class Ring>
 void a_producer_and_consumers() {
   Ring ring(2);
-  static_cast<void>(ring.try_push(probe(1)));
+  push(ring);
   const auto consume = [&] {
     for (int i = 0; i < 2; ++i) pop_once(ring, 5);
   };
@@ -109,111 +118,96 @@ void a_producer_and_consumers() {
 /// weak exchange that fails for nothing (three here), and two for each slot that it marks (two here), with some to spare.
 constexpr int steps_alone = 30;
 
-template <class Call>
-void alone(Call call) {
-  if (explorer::crashed())
-    static_cast<void>(within(steps_alone, call));
-  else
-    static_cast<void>(call());
+template <class Ring>
+void alone(Ring& ring, std::initializer_list<status (*)(Ring&)> calls) {
+  for (const auto call : calls)
+    static_cast<void>(explorer::crashed() ? within(steps_alone, [&] { return call(ring); }) : call(ring));
+}
+template <class Ring>
+status push_one(Ring& ring) {
+  return ring.try_push(probe(1));
+}
+template <class Ring>
+status emplace_two(Ring& ring) {
+  return ring.try_emplace(2);
+}
+template <class Ring>
+status pop_one(Ring& ring) {
+  return ring.try_pop().status();
 }
 template <class Ring>
 void pushes_alone() {
   Ring ring(2);
-  const auto push = [&ring] { return ring.try_push(probe(1)); };
-  const auto emplace = [&ring] { return ring.try_emplace(2); };
-  const auto pop = [&ring] { return ring.try_pop().status(); };
   together(
       [&] {
-        for (int i = 0; i < 2; ++i) static_cast<void>(emplace());
-        static_cast<void>(push());
+        for (int i = 0; i < 2; ++i) static_cast<void>(ring.try_emplace(2));
+        push(ring);
       },
-      [&] {
-        alone(push);
-        alone(pop);
-        alone(emplace);
-        alone(pop);
-        alone(pop);
-        alone(push);
-      });
+      [&] { alone<Ring>(ring, {push_one, pop_one, emplace_two, pop_one, pop_one, push_one}); });
   finish(ring);
 }
 template <class Ring>
 void pops_alone() {
   Ring ring(2);
-  const auto push = [&ring] { return ring.try_push(probe(1)); };
-  const auto emplace = [&ring] { return ring.try_emplace(2); };
-  const auto pop = [&ring] { return ring.try_pop().status(); };
-  for (int i = 0; i < 2; ++i) static_cast<void>(push());
+  for (int i = 0; i < 2; ++i) push(ring);
   together(
       [&] {
-        for (int i = 0; i < 3; ++i) static_cast<void>(pop());
+        for (int i = 0; i < 3; ++i) pop(ring);
       },
-      [&] {
-        alone(pop);
-        alone(push);
-        alone(emplace);
-        alone(pop);
-        alone(pop);
-        alone(push);
-      });
+      [&] { alone<Ring>(ring, {pop_one, push_one, emplace_two, pop_one, pop_one, push_one}); });
   finish(ring);
 }
 
 template <class Ring>
 void pop_beside_a_stopped_push() {
   Ring ring(2);
-  together([&] { static_cast<void>(ring.try_push(probe(1))); },
-           [&] {
-             while (ring.try_pop().status() == status::busy) kew::detail::cpu_relax();
-           });
+  together([&] { push(ring); }, [&] { until_not_busy([&] { return ring.try_pop().status(); }); });
   finish(ring);
 }
 template <class Ring>
 void push_beside_a_stopped_pop() {
   Ring ring(1);
-  static_cast<void>(ring.try_push(probe(1)));
-  together([&] { static_cast<void>(ring.try_pop()); },
-           [&] {
-             while (ring.try_push(probe(2)) == status::busy) kew::detail::cpu_relax();
-           });
+  push(ring);
+  together([&] { pop(ring); }, [&] { until_not_busy([&] { return ring.try_push(probe(2)); }); });
   finish(ring);
 }
 template <class Ring>
 void pop_beside_an_overtaken_push() {
   Ring ring(3);
-  together([&] { static_cast<void>(ring.try_push(probe(1))); },
+  together([&] { push(ring); },
            [&] {
-             static_cast<void>(ring.try_push(probe(2)));
-             while (ring.try_pop().status() == status::busy) kew::detail::cpu_relax();
+             push(ring, 2);
+             until_not_busy([&] { return ring.try_pop().status(); });
            });
   finish(ring);
 }
 template <class Ring>
 void push_beside_an_overtaken_pop() {
   Ring ring(2);
-  for (int i = 1; i <= 2; ++i) static_cast<void>(ring.try_push(probe(i)));
-  together([&] { static_cast<void>(ring.try_pop()); },
+  for (int i = 1; i <= 2; ++i) push(ring, i);
+  together([&] { pop(ring); },
            [&] {
-             static_cast<void>(ring.try_pop());
-             while (ring.try_push(probe(3)) == status::busy) kew::detail::cpu_relax();
+             pop(ring);
+             until_not_busy([&] { return ring.try_push(probe(3)); });
            });
   finish(ring);
 }
 template <class Ring>
 void push_beside_a_stopped_push() {
   Ring ring(3);
-  together([&] { static_cast<void>(ring.try_push(probe(1))); },
+  together([&] { push(ring); },
            [&] { expect(static_cast<bool>(ring.try_push(probe(2))), "there is room beside a stopped push"); });
   finish(ring);
 }
 template <class Ring>
 void push_a_lap_after_a_stopped_push() {
   Ring ring(1);
-  together([&] { static_cast<void>(ring.try_push(probe(1))); },
+  together([&] { push(ring); },
            [&] {
-             // Both outcomes that need no other thread end the loop; busy does not.
-             while (ring.try_push(probe(2)) == status::busy || ring.try_pop().status() == status::busy)
-               kew::detail::cpu_relax();
+             until_not_busy([&] {
+               const status pushed = ring.try_push(probe(2));
+               return pushed == status::busy ? pushed : ring.try_pop().status();
+             });
            });
   finish(ring);
 }
@@ -221,9 +215,7 @@ template <class Ring>
 void push_beside_a_stopped_construction() {
   Ring ring(3);
   together([&] { static_cast<void>(ring.try_emplace(1)); },
-           [&] {
-             while (ring.try_push(probe(2)) == status::busy) kew::detail::cpu_relax();
-           });
+           [&] { until_not_busy([&] { return ring.try_push(probe(2)); }); });
   finish(ring);
 }
 
@@ -233,8 +225,8 @@ void calls_beside_a_reader() {
   kew::metered_ring<probe, kew::mpmc_ring> ring(1);
   together(
       [&] {
-        static_cast<void>(ring.try_push(probe(1)));
-        static_cast<void>(ring.try_pop());
+        push(ring);
+        pop(ring);
       },
       [&] { static_cast<void>(ring.metrics()); });
   finish(ring);
@@ -250,8 +242,8 @@ void try_calls_beside_a_stopped_waiter() {
   queue<Ring> held(1);
   together([&] { static_cast<void>(held.pop()); },
            [&] {
-             static_cast<void>(held.try_push(probe(1)));
-             static_cast<void>(held.try_push(probe(2)));
+             push(held);
+             push(held, 2);
              held.close();
            });
   finish(held);
@@ -265,10 +257,10 @@ void try_calls_beside_a_stopped_pusher() {
         static_cast<void>(held.push(probe(2)));
       },
       [&] {
-        static_cast<void>(held.try_pop());
+        pop(held);
         held.close();
-        static_cast<void>(held.try_pop());
-        static_cast<void>(held.try_pop());
+        pop(held);
+        pop(held);
       });
   finish(held);
 }
@@ -295,34 +287,13 @@ void pop_beside_a_stopped_pop() {
 
 // ---- The wait point: a notifier that stops leaves nobody behind for good -----------------------------------------
 
-void take_beside_a_stopped_notifier() {
-  tokens box;
-  together([&] { box.put(); }, [&] { box.take(); }, [&] { box.put(); });
-}
-void take_beside_a_stopped_notifier_alone() {
-  tokens box;
-  together([&] { box.put(); }, [&] { box.take(); });
-}
-void two_take_beside_a_stopped_notifier() {
-  tokens box;
-  together([&] { box.put(2); }, [&] { box.take(); }, [&] { box.take(); },
-           [&] {
-             box.put();
-             box.put();
-           });
-}
-void take_by_entry_beside_a_stopped_notifier() {
-  tokens box;
-  together([&] { box.put(); }, [&] { box.take_by_entry(); }, [&] { box.put(); });
-}
 template <class Ring>
 void push_beside_a_stopped_pop_and_close() {
   queue<Ring> held(2);
-  static_cast<void>(held.try_push(probe(1)));
-  static_cast<void>(held.try_push(probe(2)));
+  push(held);
+  push(held, 2);
   // The pop that stops has freed a slot; whatever became of its wake-up, the next pop or the close brings it.
-  together([&] { static_cast<void>(held.try_pop()); }, [&] { static_cast<void>(held.push(probe(3))); },
-           [&] { held.close(); });
+  together([&] { pop(held); }, [&] { static_cast<void>(held.push(probe(3))); }, [&] { held.close(); });
   finish(held);
 }
 
@@ -333,7 +304,7 @@ void the_consumer_leaves() {
   auto [tx, rx] = kew::make_channel_over<Ring, kew::park_wait>(std::size_t{1});
   together(
       [writer = std::move(tx)]() mutable {
-        static_cast<void>(writer.try_push(probe(1)));
+        push(writer);
         auto gone = std::move(writer);
       },
       [reader = std::move(rx)]() mutable { auto gone = std::move(reader); });
@@ -343,95 +314,89 @@ void the_producer_leaves() {
   auto [tx, rx] = kew::make_channel_over<Ring, kew::park_wait>(std::size_t{1});
   together(
       [reader = std::move(rx)]() mutable {
-        static_cast<void>(reader.try_pop());
+        pop(reader);
         auto gone = std::move(reader);
       },
       [writer = std::move(tx)]() mutable {
-        static_cast<void>(writer.try_push(probe(1)));
+        push(writer);
         auto gone = std::move(writer);
       });
 }
 
+using enum promise;
 constexpr statement statements[] = {
-    {"spsc_ring: a push takes four steps at most, whatever the consumer does", promise::returns, spsc_calls, 2},
-    {"spsc_ring: a pop takes four steps at most, whatever the producer does", promise::returns, spsc_calls, 1},
+    {"spsc_ring: a push takes four steps at most, whatever the consumer does", returns, spsc_calls, 2},
+    {"spsc_ring: a pop takes four steps at most, whatever the producer does", returns, spsc_calls},
 
-    {"mpsc_ring: no call waits for a stopped producer", promise::returns, producers_and_a_consumer<mpsc>, 1},
-    {"mpsc_ring: no call waits for a stopped consumer", promise::returns, producers_and_a_consumer<mpsc>, 3},
-    {"mpmc_ring: no call waits for a stopped producer", promise::returns, producers_and_a_consumer<mpmc>, 1},
-    {"mpmc_ring: no call waits for a stopped consumer", promise::returns, a_producer_and_consumers<mpmc>, 1},
-    {"spmc_ring: no call waits for a stopped consumer", promise::returns, a_producer_and_consumers<spmc>, 1},
-    {"spmc_ring: no call waits for a stopped producer", promise::returns, a_producer_and_consumers<spmc>, 3},
+    {"mpsc_ring: no call waits for a stopped producer", returns, producers_and_a_consumer<mpsc>},
+    {"mpsc_ring: no call waits for a stopped consumer", returns, producers_and_a_consumer<mpsc>, 3},
+    {"mpmc_ring: no call waits for a stopped producer", returns, producers_and_a_consumer<mpmc>},
+    {"mpmc_ring: no call waits for a stopped consumer", returns, a_producer_and_consumers<mpmc>},
+    {"spmc_ring: no call waits for a stopped consumer", returns, a_producer_and_consumers<spmc>},
+    {"spmc_ring: no call waits for a stopped producer", returns, a_producer_and_consumers<spmc>, 3},
 
-    {"mpsc_ring: a call that runs alone is bounded, wherever a producer has stopped", promise::returns,
-     pushes_alone<mpsc>, 1},
-    {"mpmc_ring: a call that runs alone is bounded, wherever a producer has stopped", promise::returns,
-     pushes_alone<mpmc>, 1},
-    {"mpmc_ring: a call that runs alone is bounded, wherever a consumer has stopped", promise::returns,
-     pops_alone<mpmc>, 1},
-    {"spmc_ring: a call that runs alone is bounded, wherever a consumer has stopped", promise::returns,
-     pops_alone<spmc>, 1},
+    {"mpsc_ring: a call that runs alone is bounded, wherever a producer has stopped", returns, pushes_alone<mpsc>},
+    {"mpmc_ring: a call that runs alone is bounded, wherever a producer has stopped", returns, pushes_alone<mpmc>},
+    {"mpmc_ring: a call that runs alone is bounded, wherever a consumer has stopped", returns, pops_alone<mpmc>},
+    {"spmc_ring: a call that runs alone is bounded, wherever a consumer has stopped", returns, pops_alone<spmc>},
 
-    {"mpsc_ring: a stopped push keeps nobody busy", promise::returns, pop_beside_a_stopped_push<mpsc>, 1},
-    {"mpmc_ring: a stopped push keeps nobody busy", promise::returns, pop_beside_a_stopped_push<mpmc>, 1},
-    {"spmc_ring: a stopped push keeps nobody busy", promise::returns, pop_beside_a_stopped_push<spmc>, 1},
-    {"mpsc_ring: a stopped push keeps pops busy when a later one has finished", promise::can_wait_for_ever,
-     pop_beside_an_overtaken_push<mpsc>, 1},
-    {"mpmc_ring: a stopped push keeps pops busy when a later one has finished", promise::can_wait_for_ever,
-     pop_beside_an_overtaken_push<mpmc>, 1},
-    {"mpmc_ring: a stopped pop keeps nobody busy", promise::returns, push_beside_a_stopped_pop<mpmc>, 1},
-    {"spmc_ring: a stopped pop keeps nobody busy", promise::returns, push_beside_a_stopped_pop<spmc>, 1},
-    {"mpsc_ring: a stopped pop keeps nobody busy", promise::returns, push_beside_a_stopped_pop<mpsc>, 1},
-    {"mpmc_ring: a stopped pop keeps pushes busy when a later one has finished", promise::can_wait_for_ever,
-     push_beside_an_overtaken_pop<mpmc>, 1},
-    {"spmc_ring: a stopped pop keeps pushes busy when a later one has finished", promise::can_wait_for_ever,
-     push_beside_an_overtaken_pop<spmc>, 1},
-    {"mpsc_ring: a stopped push leaves room to others", promise::returns, push_beside_a_stopped_push<mpsc>, 1},
-    {"mpmc_ring: a stopped push leaves room to others", promise::returns, push_beside_a_stopped_push<mpmc>, 1},
-    {"mpsc_ring: a stopped push keeps pushes busy a lap later", promise::can_wait_for_ever,
-     push_a_lap_after_a_stopped_push<mpsc>, 1},
-    {"mpmc_ring: a stopped push keeps pushes busy a lap later", promise::can_wait_for_ever,
-     push_a_lap_after_a_stopped_push<mpmc>, 1},
-    {"mpsc_ring: a stopped construction that may throw keeps pushes busy", promise::can_wait_for_ever,
-     push_beside_a_stopped_construction<mpsc>, 1},
-    {"mpmc_ring: a stopped construction that may throw keeps pushes busy", promise::can_wait_for_ever,
-     push_beside_a_stopped_construction<mpmc>, 1},
+    {"mpsc_ring: a stopped push keeps nobody busy", returns, pop_beside_a_stopped_push<mpsc>},
+    {"mpmc_ring: a stopped push keeps nobody busy", returns, pop_beside_a_stopped_push<mpmc>},
+    {"spmc_ring: a stopped push keeps nobody busy", returns, pop_beside_a_stopped_push<spmc>},
+    {"mpsc_ring: a stopped push keeps pops busy when a later one has finished", can_wait_for_ever,
+     pop_beside_an_overtaken_push<mpsc>},
+    {"mpmc_ring: a stopped push keeps pops busy when a later one has finished", can_wait_for_ever,
+     pop_beside_an_overtaken_push<mpmc>},
+    {"mpmc_ring: a stopped pop keeps nobody busy", returns, push_beside_a_stopped_pop<mpmc>},
+    {"spmc_ring: a stopped pop keeps nobody busy", returns, push_beside_a_stopped_pop<spmc>},
+    {"mpsc_ring: a stopped pop keeps nobody busy", returns, push_beside_a_stopped_pop<mpsc>},
+    {"mpmc_ring: a stopped pop keeps pushes busy when a later one has finished", can_wait_for_ever,
+     push_beside_an_overtaken_pop<mpmc>},
+    {"spmc_ring: a stopped pop keeps pushes busy when a later one has finished", can_wait_for_ever,
+     push_beside_an_overtaken_pop<spmc>},
+    {"mpsc_ring: a stopped push leaves room to others", returns, push_beside_a_stopped_push<mpsc>},
+    {"mpmc_ring: a stopped push leaves room to others", returns, push_beside_a_stopped_push<mpmc>},
+    {"mpsc_ring: a stopped push keeps pushes busy a lap later", can_wait_for_ever,
+     push_a_lap_after_a_stopped_push<mpsc>},
+    {"mpmc_ring: a stopped push keeps pushes busy a lap later", can_wait_for_ever,
+     push_a_lap_after_a_stopped_push<mpmc>},
+    {"mpsc_ring: a stopped construction that may throw keeps pushes busy", can_wait_for_ever,
+     push_beside_a_stopped_construction<mpsc>},
+    {"mpmc_ring: a stopped construction that may throw keeps pushes busy", can_wait_for_ever,
+     push_beside_a_stopped_construction<mpmc>},
 
-    {"metered_ring: metrics() waits for nobody", promise::returns, calls_beside_a_reader, 1},
-    {"metered_ring: nobody waits for metrics()", promise::returns, calls_beside_a_reader, 2},
+    {"metered_ring: metrics() waits for nobody", returns, calls_beside_a_reader},
+    {"metered_ring: nobody waits for metrics()", returns, calls_beside_a_reader, 2},
 
-    {"blocking_queue over spsc: try_ calls and close return beside a stopped pop", promise::returns,
-     try_calls_beside_a_stopped_waiter<spsc>, 1},
-    {"blocking_queue over mpmc: try_ calls and close return beside a stopped pop", promise::returns,
-     try_calls_beside_a_stopped_waiter<mpmc>, 1},
-    {"blocking_queue over spsc: try_ calls and close return beside a stopped push", promise::returns,
-     try_calls_beside_a_stopped_pusher<spsc>, 1},
-    {"blocking_queue over mpmc: try_ calls and close return beside a stopped push", promise::returns,
-     try_calls_beside_a_stopped_pusher<mpmc>, 1},
-    {"blocking_queue over spsc: closing does not free a pop from a stopped push", promise::can_wait_for_ever,
-     pop_beside_a_stopped_push_and_close<spsc>, 1},
-    {"blocking_queue over mpmc: closing does not free a pop from a stopped push", promise::can_wait_for_ever,
-     pop_beside_a_stopped_push_and_close<mpmc>, 1},
-    {"blocking_queue over mpmc: a stopped pop costs the others one wake-up at most", promise::returns,
-     pop_beside_a_stopped_pop, 1},
+    {"blocking_queue over spsc: try_ calls and close return beside a stopped pop", returns,
+     try_calls_beside_a_stopped_waiter<spsc>},
+    {"blocking_queue over mpmc: try_ calls and close return beside a stopped pop", returns,
+     try_calls_beside_a_stopped_waiter<mpmc>},
+    {"blocking_queue over spsc: try_ calls and close return beside a stopped push", returns,
+     try_calls_beside_a_stopped_pusher<spsc>},
+    {"blocking_queue over mpmc: try_ calls and close return beside a stopped push", returns,
+     try_calls_beside_a_stopped_pusher<mpmc>},
+    {"blocking_queue over spsc: closing does not free a pop from a stopped push", can_wait_for_ever,
+     pop_beside_a_stopped_push_and_close<spsc>},
+    {"blocking_queue over mpmc: closing does not free a pop from a stopped push", can_wait_for_ever,
+     pop_beside_a_stopped_push_and_close<mpmc>},
+    {"blocking_queue over mpmc: a stopped pop costs the others one wake-up at most", returns, pop_beside_a_stopped_pop},
 
-    {"wait point: the next notification wakes a sleeper that a stopped notifier left behind", promise::returns,
-     take_beside_a_stopped_notifier, 1},
-    {"wait point: without another notification it sleeps on", promise::can_wait_for_ever,
-     take_beside_a_stopped_notifier_alone, 1},
-    {"wait point: … and two of them", promise::returns, two_take_beside_a_stopped_notifier, 1},
-    {"wait point: a notifier that stops while it tells an entry keeps it waiting", promise::can_wait_for_ever,
-     take_by_entry_beside_a_stopped_notifier, 1},
-    {"blocking_queue over spsc: close wakes a push that a stopped pop left behind", promise::returns,
-     push_beside_a_stopped_pop_and_close<spsc>, 1},
-    {"blocking_queue over mpsc: close wakes a push that a stopped pop left behind", promise::returns,
-     push_beside_a_stopped_pop_and_close<mpsc>, 1},
+    {"wait point: the next notification wakes a sleeper that a stopped notifier left behind", returns,
+     threads_at<tokens, put, take, put>},
+    {"wait point: without another notification it sleeps on", can_wait_for_ever, threads_at<tokens, put, take>},
+    {"wait point: … and two of them", returns, threads_at<tokens, put_two_at_once, take, take, times<2, put>>},
+    {"wait point: a notifier that stops while it tells an entry keeps it waiting", can_wait_for_ever,
+     threads_at<tokens, put, take_by_entry, put>},
+    {"blocking_queue over spsc: close wakes a push that a stopped pop left behind", returns,
+     push_beside_a_stopped_pop_and_close<spsc>},
+    {"blocking_queue over mpsc: close wakes a push that a stopped pop left behind", returns,
+     push_beside_a_stopped_pop_and_close<mpsc>},
 
-    {"spsc_channel: the last consumer waits for a push under way", promise::can_wait_for_ever,
-     the_consumer_leaves<spsc>, 1},
-    {"channel: the last consumer waits for a push under way", promise::can_wait_for_ever, the_consumer_leaves<mpmc>, 1},
-    {"spsc_channel: the last producer waits for nobody", promise::returns, the_producer_leaves<spsc>, 1},
-    {"channel: the last producer waits for nobody", promise::returns, the_producer_leaves<mpmc>, 1},
+    {"spsc_channel: the last consumer waits for a push under way", can_wait_for_ever, the_consumer_leaves<spsc>},
+    {"channel: the last consumer waits for a push under way", can_wait_for_ever, the_consumer_leaves<mpmc>},
+    {"spsc_channel: the last producer waits for nobody", returns, the_producer_leaves<spsc>},
+    {"channel: the last producer waits for nobody", returns, the_producer_leaves<mpmc>},
 };
 
 constexpr struct {
@@ -461,12 +426,12 @@ int main() {
       executions += found.executions;
       if (!found.failed) continue;
       waits |= found.blocked;
-      if (!found.blocked || each.holds == promise::returns) {
+      if (!found.blocked || each.holds == returns) {
         wrong = found.failure;
         trace = replay(each.body, how, found.path);
       }
     }
-    if (wrong.empty() && waits != (each.holds == promise::can_wait_for_ever)) wrong = "nobody ever waits";
+    if (wrong.empty() && waits != (each.holds == can_wait_for_ever)) wrong = "nobody ever waits";
     if (wrong.empty()) continue;
     ++broken;
     std::printf("FAILED %s\n  %s\n%s", each.words, wrong.c_str(), trace.c_str());
