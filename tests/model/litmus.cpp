@@ -132,30 +132,13 @@ void passes(const char* name, void (*body)(), options how = {}) {
 
 // ---- Litmus tests -----------------------------------------------------------------------------------
 
-template <auto Store, auto Load, bool Fence>
-void store_buffering() {
-  shared<int> x(0), y(0);
-  int a = -1, b = -1;
-  together(
-      [&] {
-        x.store(1, Store);
-        if (Fence) full_fence();
-        a = y.load(Load);
-      },
-      [&] {
-        y.store(1, Store);
-        if (Fence) full_fence();
-        b = x.load(Load);
-      });
-  outcome("%d%d", a, b);
-}
-
-/// What may stand between a store and a load: nothing, a side of kew's asymmetric fence, or what that is made of.
-enum class between { nothing, light, heavy, compiler, barrier, barrier_or_wait };
+/// What may stand between a store and a load: nothing, a fence, a side of kew's asymmetric one, or what that is made of.
+enum class between { nothing, full, light, heavy, compiler, barrier, barrier_or_wait };
 
 void stand(between what, asymmetric_fence& fence) {
   switch (what) {
     case between::nothing: break;
+    case between::full: full_fence(); break;
     case between::light: fence_light(fence); break;
     case between::heavy: fence_heavy(fence); break;
     case between::compiler: compiler_fence(); break;
@@ -166,21 +149,21 @@ void stand(between what, asymmetric_fence& fence) {
   }
 }
 
-template <between First, between Second>
-void asymmetric_store_buffering() {
+template <between First, between Second, auto Store = relaxed, auto Load = relaxed>
+void store_buffering() {
   asymmetric_fence between_them;
   shared<int> x(0), y(0);
   int a = -1, b = -1;
   together(
       [&] {
-        x.store(1, relaxed);
+        x.store(1, Store);
         stand(First, between_them);
-        a = y.load(relaxed);
+        a = y.load(Load);
       },
       [&] {
-        y.store(1, relaxed);
+        y.store(1, Store);
         stand(Second, between_them);
-        b = x.load(relaxed);
+        b = x.load(Load);
       });
   outcome("%d%d", a, b);
 }
@@ -210,51 +193,23 @@ void store_buffering_against_two() {
   expect((a == 1 || c == 1) && (b == 1 || d == 1), "of the two sides one sees what the other has stored");
 }
 
-template <auto Store, auto Load>
+/// Where the writer has a fence; with one the reader has its own, which is where it should be.
+enum class fenced { nowhere, before_publication, after_publication };
+
+template <auto Store, auto Load, fenced Where = fenced::nowhere>
 void message_passing() {
   shared<int> data(0), flag(0);
   int a = -1, b = -1;
   together(
       [&] {
         data.store(1, relaxed);
+        if (Where == fenced::before_publication) explorer::engine::fence(release, explorer::site::current());
         flag.store(1, Store);
+        if (Where == fenced::after_publication) explorer::engine::fence(release, explorer::site::current());
       },
       [&] {
         a = flag.load(Load);
-        b = data.load(relaxed);
-      });
-  outcome("%d%d", a, b);
-}
-
-void message_passing_by_fences() {
-  shared<int> data(0), flag(0);
-  int a = -1, b = -1;
-  together(
-      [&] {
-        data.store(1, relaxed);
-        explorer::engine::fence(release, explorer::site::current());
-        flag.store(1, relaxed);
-      },
-      [&] {
-        a = flag.load(relaxed);
-        explorer::engine::fence(acquire, explorer::site::current());
-        b = data.load(relaxed);
-      });
-  outcome("%d%d", a, b);
-}
-
-void fence_after_the_publication() {
-  shared<int> data(0), flag(0);
-  int a = -1, b = -1;
-  together(
-      [&] {
-        data.store(1, relaxed);
-        flag.store(1, relaxed);
-        explorer::engine::fence(release, explorer::site::current());
-      },
-      [&] {
-        a = flag.load(relaxed);
-        explorer::engine::fence(acquire, explorer::site::current());
+        if (Where != fenced::nowhere) explorer::engine::fence(acquire, explorer::site::current());
         b = data.load(relaxed);
       });
   outcome("%d%d", a, b);
@@ -397,19 +352,15 @@ void a_failed_exchange_may_read_an_overtaken_value() {
   outcome("%d%d", a, b);
 }
 
-void weak_exchange() {
+template <bool Weak>
+void exchange() {
   shared<int> x(0);
   int expected = 0;
   bool done = false;
-  together([&] { done = x.compare_exchange_weak(expected, 1, relaxed, relaxed); });
-  outcome("%d%d", done, x.load(relaxed));
-}
-
-void strong_exchange() {
-  shared<int> x(0);
-  int expected = 0;
-  bool done = false;
-  together([&] { done = x.compare_exchange_strong(expected, 1, relaxed, relaxed); });
+  together([&] {
+    done = Weak ? x.compare_exchange_weak(expected, 1, relaxed, relaxed)
+                : x.compare_exchange_strong(expected, 1, relaxed, relaxed);
+  });
   outcome("%d%d", done, x.load(relaxed));
 }
 
@@ -423,36 +374,28 @@ void narrow_arithmetic_wraps() {
 
 // ---- Sleeping and polling -----------------------------------------------------------------------------
 
+void sleep_until_set(shared<std::uint32_t>& word) {
+  while (word.load(acquire) == 0) futex_wait(word, 0, never);
+}
+void set_and_wake_one(shared<std::uint32_t>& word) {
+  word.store(1, release);
+  futex_wake(word, 1);
+}
+
 void sleeper_is_woken() {
   shared<std::uint32_t> word(0);
-  together(
-      [&] {
-        while (word.load(acquire) == 0) futex_wait(word, 0, never);
-      },
-      [&] {
-        word.store(1, release);
-        futex_wake(word, 1);
-      });
+  together([&] { sleep_until_set(word); }, [&] { set_and_wake_one(word); });
 }
 
 void nobody_wakes_the_sleeper() {
   shared<std::uint32_t> word(0);
-  together(
-      [&] {
-        while (word.load(acquire) == 0) futex_wait(word, 0, never);
-      },
-      [&] { word.store(1, release); });
+  together([&] { sleep_until_set(word); }, [&] { word.store(1, release); });
 }
 
 void one_wake_for_two_sleepers() {
   shared<std::uint32_t> word(0);
-  const auto sleeper = [&] {
-    while (word.load(acquire) == 0) futex_wait(word, 0, never);
-  };
-  together(sleeper, sleeper, [&] {
-    word.store(1, release);
-    futex_wake(word, 1);
-  });
+  const auto sleeper = [&] { sleep_until_set(word); };
+  together(sleeper, sleeper, [&] { set_and_wake_one(word); });
 }
 
 // The classic handshake; `Fence` says what stands between each side's store and its load.
@@ -490,22 +433,18 @@ void time_runs_out() {
   expect(!result, "the wait has timed out");
 }
 
+void poll_until_set(shared<int>& flag) {
+  while (flag.load(acquire) == 0) cpu_relax();
+}
+
 void poller_sees_the_store() {
   shared<int> flag(0);
-  together(
-      [&] {
-        while (flag.load(acquire) == 0) cpu_relax();
-      },
-      [&] { flag.store(1, release); });
+  together([&] { poll_until_set(flag); }, [&] { flag.store(1, release); });
 }
 
 void poller_waits_for_nothing() {
   shared<int> flag(0);
-  together(
-      [&] {
-        while (flag.load(acquire) == 0) cpu_relax();
-      },
-      [&] { flag.load(relaxed); });
+  together([&] { poll_until_set(flag); }, [&] { flag.load(relaxed); });
 }
 
 void poller_gives_up_in_time() {
@@ -653,32 +592,31 @@ void toy_stack() {
 }  // namespace
 
 int main() {
-  litmus("SB relaxed", store_buffering<relaxed, relaxed, false>, "00 01 10 11");
-  litmus("SB release acquire", store_buffering<release, acquire, false>, "00 01 10 11");
-  litmus("SB seq_cst", store_buffering<seq_cst, seq_cst, false>, "01 10 11");
-  litmus("SB with fences", store_buffering<relaxed, relaxed, true>, "01 10 11");
   using enum between;
+  litmus("SB relaxed", store_buffering<nothing, nothing>, "00 01 10 11");
+  litmus("SB release acquire", store_buffering<nothing, nothing, release, acquire>, "00 01 10 11");
+  litmus("SB seq_cst", store_buffering<nothing, nothing, seq_cst, seq_cst>, "01 10 11");
+  litmus("SB with fences", store_buffering<full, full>, "01 10 11");
   options symmetric = everything();
   symmetric.fence = explorer::fences::symmetric;
   options refused = everything();
   refused.fence = explorer::fences::refused;
   for (const options& kernel : {everything(), symmetric, refused}) {
-    litmus("SB light heavy", asymmetric_store_buffering<light, heavy>, "01 10 11", kernel);
-    litmus("SB heavy heavy", asymmetric_store_buffering<heavy, heavy>, "01 10 11", kernel);
-    litmus("SB heavy nothing", asymmetric_store_buffering<heavy, nothing>, "00 01 10 11", kernel);
-    litmus("SB light nothing", asymmetric_store_buffering<light, nothing>, "00 01 10 11", kernel);
+    litmus("SB light heavy", store_buffering<light, heavy>, "01 10 11", kernel);
+    litmus("SB heavy heavy", store_buffering<heavy, heavy>, "01 10 11", kernel);
+    litmus("SB heavy nothing", store_buffering<heavy, nothing>, "00 01 10 11", kernel);
+    litmus("SB light nothing", store_buffering<light, nothing>, "00 01 10 11", kernel);
   }
-  litmus("SB light light", asymmetric_store_buffering<light, light>, "00 01 10 11");
-  litmus("SB light light, symmetric", asymmetric_store_buffering<light, light>, "01 10 11", symmetric);
-  litmus("SB compiler membarrier", asymmetric_store_buffering<compiler, barrier>, "01 10 11");
-  litmus("SB compiler membarrier, refused", asymmetric_store_buffering<compiler, barrier>, "00 01 10 11", refused);
-  litmus("SB compiler membarrier or wait, refused", asymmetric_store_buffering<compiler, barrier_or_wait>, "01 10 11",
-         refused);
+  litmus("SB light light", store_buffering<light, light>, "00 01 10 11");
+  litmus("SB light light, symmetric", store_buffering<light, light>, "01 10 11", symmetric);
+  litmus("SB compiler membarrier", store_buffering<compiler, barrier>, "01 10 11");
+  litmus("SB compiler membarrier, refused", store_buffering<compiler, barrier>, "00 01 10 11", refused);
+  litmus("SB compiler membarrier or wait, refused", store_buffering<compiler, barrier_or_wait>, "01 10 11", refused);
   litmus("MP release acquire", message_passing<release, acquire>, "00 01 11");
   litmus("MP relaxed acquire", message_passing<relaxed, acquire>, "00 01 10 11");
   litmus("MP release relaxed", message_passing<release, relaxed>, "00 01 10 11");
-  litmus("MP fences", message_passing_by_fences, "00 01 11");
-  litmus("MP late fence", fence_after_the_publication, "00 01 10 11");
+  litmus("MP fences", message_passing<relaxed, relaxed, fenced::before_publication>, "00 01 11");
+  litmus("MP late fence", message_passing<relaxed, relaxed, fenced::after_publication>, "00 01 10 11");
   litmus("LB, 11 not seen", load_buffering, "00 01 10");
   litmus("CoRR", coherence_of_reads, "00 01 02 11 12 22");
   litmus("CoWR", coherence_of_a_write_and_a_read, "11 21 22");
@@ -691,8 +629,8 @@ int main() {
   litmus("WRC relaxed", write_to_read_causality<relaxed>, "10 11");
   litmus("WRC release", write_to_read_causality<release>, "11");
   litmus("failed exchange", a_failed_exchange_may_read_an_overtaken_value, "00 10 01 11");
-  litmus("weak exchange", weak_exchange, "11 00");
-  litmus("strong exchange", strong_exchange, "11");
+  litmus("weak exchange", exchange<true>, "11 00");
+  litmus("strong exchange", exchange<false>, "11");
   litmus("narrow arithmetic", narrow_arithmetic_wraps, "1_255");
 
   passes("a sleeper is woken", sleeper_is_woken);
