@@ -86,8 +86,7 @@ void every_pop_answers(End& out, status answer) {
   expect_nothing(out.try_pop_until(std::chrono::steady_clock::now() + 1h));
   expect_nothing(out.try_pop_until(std::chrono::system_clock::now() + 1h));
   T target = make<T>(9);
-  const status popped = out.try_pop(target);
-  CHECK(popped == answer);
+  CHECK(out.try_pop(target) == answer);
   CHECK(read(target) == 9);
   std::vector<T> taken;
   CHECK(out.pop_n(std::back_inserter(taken), 3) == 0);
@@ -203,8 +202,7 @@ void agreement() {
         const std::size_t room = in.capacity() - inside.size();
         REQUIRE(in.push_n(single_pass<T>(input), room) == room);
         for (std::size_t i = 0; i < room; ++i) inside.push_back(next++);
-        const auto full = in.try_push(make<T>(-5));
-        REQUIRE(full == status::full);
+        REQUIRE(in.try_push(make<T>(-5)) == status::full);
         for (int way = 0; !inside.empty(); way = (way + 1) % 4) {
           if (way == 3) {
             std::vector<T> taken;
@@ -302,13 +300,8 @@ void closing() {
     const watchdog guard("a wait that close ends");
     for (int round = 0; round < 20; ++round) {
       S subject(some_capacity<S>());
-      std::atomic<bool> calls{false};
       status answer = status::success;
-      std::thread waiter([&] {
-        calls = true;
-        answer = subject.out().pop().status();
-      });
-      await(calls);
+      std::jthread waiter = begun([&] { answer = subject.out().pop().status(); });
       if (round % 2 == 0) std::this_thread::yield();
       subject.in().close();
       waiter.join();
@@ -316,13 +309,8 @@ void closing() {
 
       S full(some_capacity<S>());
       fill(full, 0, full.in().capacity());
-      calls = false;
       T kept = make<T>(7);
-      waiter = std::thread([&] {
-        calls = true;
-        answer = full.in().push(std::move(kept));
-      });
-      await(calls);
+      waiter = begun([&] { answer = full.in().push(std::move(kept)); });
       if (round % 2 == 0) std::this_thread::yield();
       full.out().close();
       waiter.join();
@@ -340,12 +328,10 @@ void stopping() {
 
   SECTION("a call whose stop was requested gives up instead of waiting, and leaves its argument untouched") {
     S subject(some_capacity<S>());
-    const status popped = subject.out().pop(stopped()).status();
-    CHECK(popped == status::stopped);
+    CHECK(subject.out().pop(stopped()).status() == status::stopped);
     fill(subject, 0, subject.in().capacity());
     T kept = make<T>(7);
-    const status pushed = subject.in().push(std::move(kept), stopped());
-    CHECK(pushed == status::stopped);
+    CHECK(subject.in().push(std::move(kept), stopped()) == status::stopped);
     CHECK(read(kept) == 7);
     expect_and_reuse(subject, 0, subject.in().capacity());
   }
@@ -354,27 +340,17 @@ void stopping() {
     const watchdog guard("a stop that ends a waiting call");
     for (int round = 0; round < 20; ++round) {
       S subject(some_capacity<S>());
-      std::atomic<bool> calls{false};
       status popped = status::success;
-      std::jthread waiter([&](const std::stop_token& stop) {
-        calls = true;
-        popped = subject.out().pop(stop).status();
-      });
-      await(calls);
+      std::jthread waiter = begun([&](const std::stop_token& stop) { popped = subject.out().pop(stop).status(); });
       if (round % 2 == 0) std::this_thread::yield();
       waiter.request_stop();
       waiter.join();
       CHECK(popped == status::stopped);
 
       fill(subject, 0, subject.in().capacity());
-      calls = false;
       status pushed = status::success;
       T kept = make<T>(7);
-      waiter = std::jthread([&](const std::stop_token& stop) {
-        calls = true;
-        pushed = subject.in().push(std::move(kept), stop);
-      });
-      await(calls);
+      waiter = begun([&](const std::stop_token& stop) { pushed = subject.in().push(std::move(kept), stop); });
       if (round % 2 == 0) std::this_thread::yield();
       waiter.request_stop();
       waiter.join();
@@ -394,10 +370,8 @@ void deadlines() {
   SECTION("a timed call whose time is over tries once, and says full or empty") {
     S subject(some_capacity<S>());
     for_each_passed_deadline<T>([&](const auto& when) {
-      const status popped = timed_pop(subject.out(), when).status();
-      CHECK(popped == status::empty);
-      const status pushed = timed_push(subject.in(), make<T>(1), when);
-      CHECK(pushed == status::success);
+      CHECK(timed_pop(subject.out(), when).status() == status::empty);
+      CHECK(timed_push(subject.in(), make<T>(1), when) == status::success);
       auto element = timed_pop(subject.out(), when);
       REQUIRE(element.has_value());
       CHECK(read(*element) == 1);
@@ -405,8 +379,7 @@ void deadlines() {
     fill(subject, 0, subject.in().capacity());
     for_each_passed_deadline<T>([&](const auto& when) {
       T kept = make<T>(7);
-      const status pushed = timed_push(subject.in(), std::move(kept), when);
-      CHECK(pushed == status::full);
+      CHECK(timed_push(subject.in(), std::move(kept), when) == status::full);
       CHECK(read(kept) == 7);
     });
     expect_and_reuse(subject, 0, subject.in().capacity());
@@ -416,21 +389,17 @@ void deadlines() {
     S subject(some_capacity<S>());
     constexpr auto patience = 3ms;
     auto start = std::chrono::steady_clock::now();
-    const status popped = subject.out().try_pop_for(patience).status();
-    CHECK(popped == status::empty);
+    CHECK(subject.out().try_pop_for(patience).status() == status::empty);
     CHECK(std::chrono::steady_clock::now() - start >= patience);
     start = std::chrono::steady_clock::now();
-    const status until = subject.out().try_pop_until(start + patience).status();
-    CHECK(until == status::empty);
+    CHECK(subject.out().try_pop_until(start + patience).status() == status::empty);
     CHECK(std::chrono::steady_clock::now() - start >= patience);
     fill(subject, 0, subject.in().capacity());
     T kept = make<T>(7);
     start = std::chrono::steady_clock::now();
-    const status pushed = subject.in().try_push_for(std::move(kept), patience);
-    CHECK(pushed == status::full);
+    CHECK(subject.in().try_push_for(std::move(kept), patience) == status::full);
     CHECK(std::chrono::steady_clock::now() - start >= patience);
-    const status system = subject.in().try_push_until(std::move(kept), std::chrono::system_clock::now() + patience);
-    CHECK(system == status::full);
+    CHECK(subject.in().try_push_until(std::move(kept), std::chrono::system_clock::now() + patience) == status::full);
     CHECK(read(kept) == 7);
     expect_and_reuse(subject, 0, subject.in().capacity());
   }
@@ -488,8 +457,7 @@ void waiting() {
         }
       });
       for (int i = 0; i < rounds; ++i) {
-        const status pushed = subject.in().push(make<T>(i));
-        REQUIRE(pushed == status::success);
+        REQUIRE(subject.in().push(make<T>(i)) == status::success);
       }
       other.join();
       CHECK(wrong == 0);
@@ -521,12 +489,7 @@ void waiting() {
       for (int round = 0; round < 10; ++round) {
         S subject(some_capacity<S>());
         fill(subject, 0, subject.in().capacity());
-        std::atomic<bool> calls{false};
-        std::thread pusher([&] {
-          calls = true;
-          static_cast<void>(subject.in().push(make<T>(50)));
-        });
-        await(calls);
+        std::jthread pusher = begun([&] { static_cast<void>(subject.in().push(make<T>(50))); });
         // A waiting thread may be asleep or about to be; both must learn of the room.
         for (int turns = round % 2 * 200; turns > 0; --turns) std::this_thread::yield();
         std::vector<T> taken;

@@ -128,11 +128,9 @@ void bounds() {
       for (int round = 0; round < 4; ++round) {
         fill(subject, 0, capacity);
         CHECK(subject.in().size_approx() == capacity);
-        const status overfull = subject.in().try_push(make<T>(-5));
-        CHECK(overfull == status::full);
+        CHECK(subject.in().try_push(make<T>(-5)) == status::full);
         expect(subject, 0, capacity);
-        const status drained = subject.out().try_pop().status();
-        CHECK(drained == status::empty);
+        CHECK(subject.out().try_pop().status() == status::empty);
         turn(subject, 1);
       }
     }
@@ -172,15 +170,12 @@ void single_elements() {
     S subject(some_capacity<S>());
     fill(subject, 0, subject.in().capacity());
     T kept = make<T>(7);
-    const status pushed = subject.in().try_push(std::move(kept));
-    CHECK(pushed == status::full);
+    CHECK(subject.in().try_push(std::move(kept)) == status::full);
     CHECK(read(kept) == 7);
-    const status emplaced = subject.in().try_emplace(std::move(kept));
-    CHECK(emplaced == status::full);
+    CHECK(subject.in().try_emplace(std::move(kept)) == status::full);
     CHECK(read(kept) == 7);
     if constexpr (std::is_copy_constructible_v<T>) {
-      const status copied = subject.in().try_push(std::as_const(kept));
-      CHECK(copied == status::full);
+      CHECK(subject.in().try_push(std::as_const(kept)) == status::full);
     }
     std::vector<T> batch = several<T>(20, 3);
     CHECK(subject.in().try_push_n(std::move_iterator(batch.begin()), 3) == 0);
@@ -197,14 +192,12 @@ void single_elements() {
   SECTION("a push of an rvalue moves, a push of an lvalue copies") {
     S subject(some_capacity<S>());
     T moved = make<T>(1);
-    const status pushed = subject.in().try_push(std::move(moved));
-    CHECK(pushed == status::success);
+    CHECK(subject.in().try_push(std::move(moved)) == status::success);
     if constexpr (move_shows<T>) CHECK(read(moved) == moved_from);
     expect(subject, 1, 1);
     if constexpr (std::is_copy_constructible_v<T>) {
       T copied = make<T>(2);
-      const status again = subject.in().try_push(copied);
-      CHECK(again == status::success);
+      CHECK(subject.in().try_push(copied) == status::success);
       CHECK(read(copied) == 2);
       expect(subject, 2, 1);
     }
@@ -213,8 +206,7 @@ void single_elements() {
   SECTION("an emplaced element is made in its slot, with no move on the way in") {
     S subject(some_capacity<S>());
     const long moves = tracked::moves;
-    const status emplaced = subject.in().try_emplace(ingredient<T>(3));
-    CHECK(emplaced == status::success);
+    CHECK(subject.in().try_emplace(ingredient<T>(3)) == status::success);
     CHECK(tracked::moves == moves);
     expect(subject, 3, 1);
   }
@@ -223,8 +215,7 @@ void single_elements() {
     S subject(some_capacity<S>());
     turn(subject, 2);
     T target = make<T>(9);
-    const status popped = subject.out().try_pop(target);
-    CHECK(popped == status::empty);
+    CHECK(subject.out().try_pop(target) == status::empty);
     CHECK(read(target) == 9);
     CHECK_FALSE(subject.out().try_pop().has_value());
     std::vector<T> taken;
@@ -317,6 +308,22 @@ void popping_in_two_steps() {
   }
 }
 
+/// Calls `body(subject, k)` with places in a batch that fills the queue, at the first and the last offset.
+template <class S, class F>
+void at_several_places(F&& body) {
+  nothing_leaks([&] {
+    for (const std::size_t capacity : capacities<S>())
+      for (const std::size_t offset : {std::size_t{0}, capacity - 1})
+        for (const std::size_t k : {std::size_t{0}, std::size_t{1}, capacity / 2, capacity - 1}) {
+          if (k >= capacity) continue;
+          INFO("capacity " << capacity << ", offset " << offset << ", throws at " << k);
+          S subject(capacity);
+          turn(subject, offset);
+          body(subject, k);
+        }
+  });
+}
+
 /// Several elements in one call.
 template <class S>
 void batches() {
@@ -357,43 +364,28 @@ void batches() {
   }
 
   SECTION("a batch whose iterator throws leaves at most what came before inside, and a queue that works") {
-    nothing_leaks([] {
-      for (const std::size_t capacity : capacities<S>())
-        for (const std::size_t offset : {std::size_t{0}, capacity - 1})
-          for (const std::size_t k : {std::size_t{0}, std::size_t{1}, capacity / 2, capacity - 1}) {
-            if (k >= capacity) continue;
-            INFO("capacity " << capacity << ", offset " << offset << ", throws at " << k);
-            S subject(capacity);
-            turn(subject, offset);
-            typename single_pass<T>::state input{0};
-            input.throw_at = static_cast<int>(k);
-            CHECK_THROWS_AS(subject.in().try_push_n(single_pass<T>(input), capacity), fault);
-            const std::size_t inside = subject.in().size_approx();
-            CHECK(inside <= k);
-            expect_and_reuse(subject, 0, inside);
-          }
+    at_several_places<S>([](S& subject, std::size_t k) {
+      typename single_pass<T>::state input{0};
+      input.throw_at = static_cast<int>(k);
+      CHECK_THROWS_AS(subject.in().try_push_n(single_pass<T>(input), subject.in().capacity()), fault);
+      const std::size_t inside = subject.in().size_approx();
+      CHECK(inside <= k);
+      expect_and_reuse(subject, 0, inside);
     });
   }
 
   SECTION("a batch whose output throws loses at most the element that was on its way") {
-    nothing_leaks([] {
-      for (const std::size_t capacity : capacities<S>())
-        for (const std::size_t offset : {std::size_t{0}, capacity - 1})
-          for (const std::size_t k : {std::size_t{0}, std::size_t{1}, capacity / 2, capacity - 1}) {
-            if (k >= capacity) continue;
-            INFO("capacity " << capacity << ", offset " << offset << ", throws at " << k);
-            S subject(capacity);
-            turn(subject, offset);
-            fill(subject, 0, capacity);
-            std::vector<T> taken;
-            CHECK_THROWS_AS(subject.out().try_pop_n(fragile_output<T>(taken, k), capacity), fault);
-            REQUIRE(taken.size() == k);
-            for (std::size_t i = 0; i < k; ++i) CHECK(read(taken[i]) == static_cast<int>(i));
-            const std::size_t left = subject.in().size_approx();
-            CHECK(left <= capacity - k);
-            CHECK(left >= capacity - k - 1);
-            expect_and_reuse(subject, static_cast<int>(capacity - left), left);
-          }
+    at_several_places<S>([](S& subject, std::size_t k) {
+      const std::size_t capacity = subject.in().capacity();
+      fill(subject, 0, capacity);
+      std::vector<T> taken;
+      CHECK_THROWS_AS(subject.out().try_pop_n(fragile_output<T>(taken, k), capacity), fault);
+      REQUIRE(taken.size() == k);
+      for (std::size_t i = 0; i < k; ++i) CHECK(read(taken[i]) == static_cast<int>(i));
+      const std::size_t left = subject.in().size_approx();
+      CHECK(left <= capacity - k);
+      CHECK(left >= capacity - k - 1);
+      expect_and_reuse(subject, static_cast<int>(capacity - left), left);
     });
   }
 }

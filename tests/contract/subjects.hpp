@@ -11,9 +11,11 @@
 #include <exception>
 #include <iterator>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <tuple>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -135,12 +137,10 @@ template <class S>
 void expect_and_reuse(S& subject, int first, std::size_t n) {
   CHECK(subject.in().size_approx() == n);
   expect(subject, first, n);
-  const status popped = subject.out().try_pop().status();
-  CHECK(popped == status::empty);
+  CHECK(subject.out().try_pop().status() == status::empty);
   for (int round = 0; round < 3; ++round) {
     fill(subject, 100, subject.in().capacity());
-    const status overfull = subject.in().try_push(make<typename S::value_type>(1));
-    CHECK(overfull == status::full);
+    CHECK(subject.in().try_push(make<typename S::value_type>(1)) == status::full);
     expect(subject, 100, subject.in().capacity());
   }
   CHECK(subject.out().size_approx() == 0);
@@ -227,6 +227,21 @@ concept consuming = requires(End& end) {
 /// Yields until another thread has said so.
 inline void await(const std::atomic<bool>& said) {
   while (!said) std::this_thread::yield();
+}
+
+/// A thread that is about to make its call when this returns. The call may take the thread's token.
+template <class Call>
+std::jthread begun(Call call) {
+  std::atomic<bool> calls{false};
+  std::jthread thread([&calls, call](const std::stop_token& stop) mutable {
+    calls = true;
+    if constexpr (std::is_invocable_v<Call&, std::stop_token>)
+      call(stop);
+    else
+      call();
+  });
+  await(calls);
+  return thread;
 }
 
 template <class F>
