@@ -108,6 +108,12 @@ TEMPLATE_LIST_TEST_CASE("a constructor that throws leaves the ring exactly as it
   using T = typename TestType::value_type;
   for (std::size_t inside = 0; inside <= 3; ++inside) {
     const auto as_it_was = [inside](TestType& subject) { expect_rest(subject, inside, 0); };
+    const auto its_beginning = [inside](TestType& subject) {
+      const std::size_t now = subject.in().size_approx();
+      REQUIRE(now >= inside);
+      expect(subject, 0, inside);
+      expect_and_reuse(subject, 3, now - inside);
+    };
     const T original = make<T>(50);
     SECTION("emplace, " + std::to_string(inside) + " inside") {
       const int steps = at_every_step<TestType>(
@@ -141,12 +147,7 @@ TEMPLATE_LIST_TEST_CASE("a constructor that throws leaves the ring exactly as it
             typename single_pass<T>::state input{3};
             subject.in().try_push_n(single_pass<T>(input), 3);
           },
-          [&](TestType& subject) {
-            const std::size_t now = subject.in().size_approx();
-            REQUIRE(now >= inside);
-            expect(subject, 0, inside);
-            expect_and_reuse(subject, 3, now - inside);
-          });
+          its_beginning);
       CHECK((steps > 0) == (inside < 3));
     }
     SECTION("a batch of numbers, " + std::to_string(inside) + " inside: what is in is its beginning") {
@@ -156,12 +157,7 @@ TEMPLATE_LIST_TEST_CASE("a constructor that throws leaves the ring exactly as it
             constexpr int numbers[] = {3, 4, 5};
             subject.in().try_push_n(numbers, 3);
           },
-          [&](TestType& subject) {
-            const std::size_t now = subject.in().size_approx();
-            REQUIRE(now >= inside);
-            expect(subject, 0, inside);
-            expect_and_reuse(subject, 3, now - inside);
-          });
+          its_beginning);
       CHECK((steps > 0) == (inside < 3));
     }
   }

@@ -113,15 +113,14 @@ void everything_gets_through(Queue& queue, std::size_t producers, std::size_t co
         last[producer] = id;
         ++seen[static_cast<std::size_t>(id)];
       };
+      const auto got = [&](const kew::result<int>& element) {
+        if (element) take(*element);
+        return element.status();
+      };
       for (;;) {
         status answer = status::success;
         switch (random.below(4)) {
-          case 0: {
-            const auto element = queue.try_pop_for(std::chrono::microseconds(random.below(30)));
-            answer = element.status();
-            if (element) take(*element);
-            break;
-          }
+          case 0: answer = got(queue.try_pop_for(std::chrono::microseconds(random.below(30)))); break;
           case 1: {
             int batch[3];
             const std::size_t n = queue.pop_n(batch, 3);
@@ -129,17 +128,8 @@ void everything_gets_through(Queue& queue, std::size_t producers, std::size_t co
             if (n == 0) answer = status::closed;
             break;
           }
-          case 2: {
-            const auto element = queue.try_pop();
-            answer = element.status();
-            if (element) take(*element);
-            break;
-          }
-          default: {
-            const auto element = queue.pop();
-            answer = element.status();
-            if (element) take(*element);
-          }
+          case 2: answer = got(queue.try_pop()); break;
+          default: answer = got(queue.pop());
         }
         if (answer == status::closed) break;
       }
@@ -255,14 +245,10 @@ TEST_CASE("close wakes every waiter", "[blocking_queue]") {
     kew::blocking_queue<int, kew::mpmc_ring<int>, kew::park_wait> full(1);
     static_cast<void>(full.push(0));
     std::atomic<int> closed{0};
-    std::atomic<int> arrived{0};
     const std::stop_source source;
-    std::vector<std::thread> threads;
+    std::vector<std::jthread> threads;
     const auto waiter = [&](auto call) {
-      threads.emplace_back([&, call] {
-        ++arrived;
-        closed += call() == status::closed ? 1 : 0;
-      });
+      threads.push_back(begun([&closed, call] { closed += call() == status::closed ? 1 : 0; }));
     };
     waiter([&] { return empty.pop().status(); });
     waiter([&] { return empty.pop(source.get_token()).status(); });
@@ -270,11 +256,10 @@ TEST_CASE("close wakes every waiter", "[blocking_queue]") {
     waiter([&] { return full.push(1); });
     waiter([&] { return full.push(1, source.get_token()); });
     waiter([&] { return full.try_push_for(1, 24h); });
-    while (arrived < 6) std::this_thread::yield();
     for (int turns = round; turns > 0; --turns) std::this_thread::yield();
     empty.close();
     full.close();
-    for (std::thread& thread : threads) thread.join();
+    threads.clear();
     CHECK(closed == 6);
   }
 }
@@ -284,36 +269,25 @@ TEST_CASE("a batch wakes as many waiters as it brings something for", "[blocking
   constexpr int waiters = 3;
   for (int round = 0; round < 50; ++round) {
     kew::blocking_queue<int, kew::mpmc_ring<int>, kew::park_wait> queue(waiters);
-    std::atomic<int> arrived{0};
     std::atomic<int> sum{0};
-    std::vector<std::thread> threads;
+    std::vector<std::jthread> threads;
     // Nothing but the batch ends the waits: no other push or pop, and no close.
     const auto all_wait = [&](auto call) {
-      arrived = 0;
-      for (int i = 0; i < waiters; ++i)
-        threads.emplace_back([&arrived, call] {
-          ++arrived;
-          call();
-        });
-      while (arrived < waiters) std::this_thread::yield();
+      for (int i = 0; i < waiters; ++i) threads.push_back(begun(call));
       for (int turns = 4 * round; turns > 0; --turns) std::this_thread::yield();
-    };
-    const auto all_return = [&] {
-      for (std::thread& thread : threads) thread.join();
-      threads.clear();
     };
     all_wait([&] { sum += queue.pop().value_or(0); });
     int batch[waiters] = {1, 2, 3};
     std::size_t done = 0;
     while (done < waiters) done += queue.try_push_n(batch + done, waiters - done);
-    all_return();
+    threads.clear();
     CHECK(sum == 6);
 
     static_cast<void>(queue.push_n(batch, waiters));
     all_wait([&] { sum += queue.push(4) ? 4 : 0; });
     done = 0;
     while (done < waiters) done += queue.try_pop_n(batch + done, waiters - done);
-    all_return();
+    threads.clear();
     CHECK(sum == 18);
   }
 }

@@ -66,6 +66,8 @@ auto make_channel_of(std::size_t capacity) {
 using every_channel = std::tuple<std::integral_constant<int, 0>, std::integral_constant<int, 1>,
                                  std::integral_constant<int, 2>, std::integral_constant<int, 3>>;
 
+void drop(auto& handle) { const auto gone = std::move(handle); }
+
 /// All that a moved-from handle can be asked answers closed, and touches nothing.
 template <class In>
 void expect_detached_in(In& in) {
@@ -135,9 +137,7 @@ TEMPLATE_LIST_TEST_CASE("the last consumer gone closes the channel, and what is 
     CHECK(tx.push(no_default(1)) == status::success);
     CHECK(tx.push(no_default(2)) == status::success);
     CHECK(tracked::alive == before + 2);
-    {
-      auto last = std::move(rx);
-    }
+    drop(rx);
     CHECK(tracked::alive == before);
     CHECK(tx.is_closed());
     every_push_answers<decltype(tx), no_default>(tx, status::closed);
@@ -183,14 +183,10 @@ TEMPLATE_LIST_TEST_CASE("an observer sees a channel and does not keep it open", 
   CHECK((tx.push(1) == status::success));
   CHECK(watch.size_approx() == 1);
   CHECK(other.size_approx() == 1);
-  {
-    auto gone = std::move(rx);
-  }
+  drop(rx);
   CHECK(watch.is_closed());
   CHECK((tx.push(2) == status::closed));
-  {
-    auto gone = std::move(tx);
-  }
+  drop(tx);
   CHECK(third.is_closed());
   CHECK(third.size_approx() == 0);
   CHECK(third.capacity() == 2);
@@ -253,12 +249,8 @@ TEST_CASE("a copied handle keeps its side alive", "[channel]") {
     const long before = tracked::alive;
     auto tx_copy = std::make_optional(tx);
     auto rx_copy = std::make_optional(rx);
-    {
-      auto gone = std::move(tx);
-    }
-    {
-      auto gone = std::move(rx);
-    }
+    drop(tx);
+    drop(rx);
     CHECK_FALSE(tx_copy->is_closed());
     CHECK(tx_copy->push(no_default(1)) == status::success);
     CHECK(rx_copy->pop()->read() == 1);
@@ -297,24 +289,19 @@ TEST_CASE("a push that waits for room ends with closed when the last consumer go
       auto [tx, rx] = kew::make_mpsc_channel<no_default>(1);
       CHECK(tx.push(no_default(0)) == status::success);
       std::atomic<int> wrong{0};
-      std::atomic<int> arrived{0};
-      std::vector<std::thread> threads;
+      std::vector<std::jthread> threads;
       for (int i = 0; i < 2; ++i)
-        threads.emplace_back([&wrong, &arrived, in = tx]() mutable {
+        threads.push_back(begun([&wrong, in = tx]() mutable {
           no_default kept(7);
-          ++arrived;
           // It may find the room that the last consumer makes when it clears up, and succeed only to be
           // cleared up too; it may not wait.
           const status answer = in.push(std::move(kept));
           wrong += answer == status::success || (answer == status::closed && kept.read() == 7) ? 0 : 1;
           wrong += in.push(no_default(8)) == status::closed ? 0 : 1;
-        });
-      while (arrived < 2) std::this_thread::yield();
+        }));
       for (int turns = round; turns > 0; --turns) std::this_thread::yield();
-      {
-        auto gone = std::move(rx);
-      }
-      for (std::thread& thread : threads) thread.join();
+      drop(rx);
+      threads.clear();
       CHECK(wrong == 0);
       CHECK(tx.is_closed());
     }
@@ -326,19 +313,13 @@ TEST_CASE("a pop that waits ends with closed when the last producer goes", "[cha
   for (int round = 0; round < 50; ++round) {
     auto [tx, rx] = kew::make_spmc_channel<int>(1);
     std::atomic<int> closed{0};
-    std::atomic<int> arrived{0};
-    std::vector<std::thread> threads;
+    std::vector<std::jthread> threads;
     for (int i = 0; i < 2; ++i)
-      threads.emplace_back([&closed, &arrived, out = rx]() mutable {
-        ++arrived;
-        closed += out.pop().status() == status::closed ? 1 : 0;
-      });
-    while (arrived < 2) std::this_thread::yield();
+      threads.push_back(
+          begun([&closed, out = rx]() mutable { closed += out.pop().status() == status::closed ? 1 : 0; }));
     for (int turns = round; turns > 0; --turns) std::this_thread::yield();
-    {
-      auto gone = std::move(tx);
-    }
-    for (std::thread& thread : threads) thread.join();
+    drop(tx);
+    threads.clear();
     CHECK(closed == 2);
   }
 }
@@ -370,12 +351,8 @@ TEST_CASE("handles may die in every order", "[channel]") {
       const long before = tracked::alive;
       std::array<std::optional<kew::producer<no_default>>, 2> ins{tx, tx};
       std::array<std::optional<kew::consumer<no_default>>, 2> outs{rx, rx};
-      {
-        auto gone = std::move(tx);
-      }
-      {
-        auto gone = std::move(rx);
-      }
+      drop(tx);
+      drop(rx);
       CHECK(ins[0]->push(no_default(1)) == status::success);
       int producers = 2;
       int consumers = 2;
@@ -429,9 +406,7 @@ TEST_CASE("handles that come and go among threads deliver every message once", "
         ++seen[static_cast<std::size_t>(*message)];
       }
     });
-  {
-    auto gone = std::move(tx);
-  }
+  drop(tx);
   for (std::thread& thread : threads) thread.join();
   int wrong = 0;
   for (const auto& count : seen) wrong += count == 1 ? 0 : 1;
