@@ -65,13 +65,19 @@ class recorder {
  public:
   explicit recorder(std::size_t most) { seen_.reserve(most); }
 
-  void begin() noexcept { invoked_ = now(); }
+  /// What `call` answers, and the time that it took.
+  template <class Call>
+  auto during(Call&& call) {
+    invoked_ = now();
+    auto answer = call();
+    answered_ = now();
+    return answer;
+  }
   void pushed(value first, std::size_t n) { add(operation::kind::push, first, n); }
   void popped(value what) {
     failures_ = 0;
     seen_.push_back({operation::kind::pop, what, invoked_, answered_});
   }
-  void end() noexcept { answered_ = now(); }
 
   /// `answer` of an attempt to push one.
   bool push(value what, status answer) {
@@ -150,13 +156,12 @@ void push_all(End& in, value first, std::size_t n, random_source random, recorde
   for (std::size_t i = 0; i < n;) {
     const std::size_t before = i;
     const value next = first + static_cast<value>(i);
+    const auto pushed = [&](auto&& call) -> std::size_t { return record.push(next, record.during(call)) ? 1 : 0; };
     switch (random.below(8)) {
       case 0: {
         const std::size_t length = std::min(1 + random.below(4), n - i);
         std::iota(batch.begin(), batch.end(), next);
-        record.begin();
-        const std::size_t went_in = in.try_push_n(batch.begin(), length);
-        record.end();
+        const std::size_t went_in = record.during([&] { return in.try_push_n(batch.begin(), length); });
         record.pushed(next, went_in);
         i += went_in;
         break;
@@ -164,27 +169,21 @@ void push_all(End& in, value first, std::size_t n, random_source random, recorde
       case 1: {
         const bool dawdles = random.one_in(16);
         const bool may_throw = random.one_in(2);
-        record.begin();
-        const status answer = may_throw ? in.try_emplace(slow_value<true>{next, dawdles})
-                                        : in.try_emplace(slow_value<false>{next, dawdles});
-        record.end();
-        i += record.push(next, answer) ? 1 : 0;
+        i += pushed([&] {
+          return may_throw ? in.try_emplace(slow_value<true>{next, dawdles})
+                           : in.try_emplace(slow_value<false>{next, dawdles});
+        });
         break;
       }
       case 2:
         if constexpr (requires { in.push(next); }) {
-          record.begin();
-          const status answer = in.push(next);
-          record.end();
-          i += record.push(next, answer) ? 1 : 0;
+          i += pushed([&] { return in.push(next); });
           break;
         }
         [[fallthrough]];
       case 3:
         if constexpr (requires { in.try_push_for(next, std::chrono::microseconds(5)); }) {
-          record.begin();
-          const status answer = in.try_push_for(next, std::chrono::microseconds(5));
-          record.end();
+          const status answer = record.during([&] { return in.try_push_for(next, std::chrono::microseconds(5)); });
           // A timed push that runs out says full for want of room or for a busy neighbour: no claim.
           if (answer) record.push(next, answer);
           i += answer ? 1 : 0;
@@ -193,21 +192,15 @@ void push_all(End& in, value first, std::size_t n, random_source random, recorde
         [[fallthrough]];
       case 4:
         if constexpr (awaitable<End>) {
-          record.begin();
-          const status answer = wait_by_coroutine([&](std::stop_token token, auto schedule) {
-            return kew::async_push(in, next, std::move(token), schedule);
+          i += pushed([&] {
+            return wait_by_coroutine([&](std::stop_token token, auto schedule) {
+              return kew::async_push(in, next, std::move(token), schedule);
+            });
           });
-          record.end();
-          i += record.push(next, answer) ? 1 : 0;
           break;
         }
         [[fallthrough]];
-      default: {
-        record.begin();
-        const status answer = in.try_push(next);
-        record.end();
-        i += record.push(next, answer) ? 1 : 0;
-      }
+      default: i += pushed([&] { return in.try_push(next); });
     }
     if (i == before) std::this_thread::yield();
   }
@@ -216,15 +209,16 @@ void push_all(End& in, value first, std::size_t n, random_source random, recorde
 template <class End>
 void pop_all(End& out, std::atomic<std::size_t>& left, random_source random, recorder& record) {
   std::vector<value> taken;
+  const auto popped = [&](auto&& call) {
+    const kew::result<value> element = record.during(call);
+    if (element) taken.push_back(*element);
+    return element.status();
+  };
   while (left.load(std::memory_order_relaxed) > 0) {
     taken.clear();
     status answer = status::success;
     switch (random.below(8)) {
-      case 0:
-        record.begin();
-        out.try_pop_n(std::back_inserter(taken), 1 + random.below(4));
-        record.end();
-        break;
+      case 0: record.during([&] { return out.try_pop_n(std::back_inserter(taken), 1 + random.below(4)); }); break;
       case 1: {
         const bool dawdles = random.one_in(16);
         const auto f = [&](value& element) {
@@ -232,48 +226,34 @@ void pop_all(End& out, std::atomic<std::size_t>& left, random_source random, rec
           taken.push_back(element);
         };
         if constexpr (consuming<End, decltype(f)>) {
-          record.begin();
-          answer = out.try_consume(f);
-          record.end();
+          answer = record.during([&] { return out.try_consume(f); });
           break;
         }
         [[fallthrough]];
       }
       case 2: {
         value element = 0;
-        record.begin();
-        answer = out.try_pop(element);
-        record.end();
+        answer = record.during([&] { return out.try_pop(element); });
         if (answer) taken.push_back(element);
         break;
       }
       case 3:
         if constexpr (requires { out.try_pop_for(std::chrono::microseconds(5)); }) {
-          record.begin();
-          const auto element = out.try_pop_for(std::chrono::microseconds(5));
-          record.end();
           // As with pushes: what runs out of time claims nothing.
-          if (element) taken.push_back(*element);
+          static_cast<void>(popped([&] { return out.try_pop_for(std::chrono::microseconds(5)); }));
           break;
         }
         [[fallthrough]];
       case 4:
         if constexpr (awaitable<End>) {
-          record.begin();
-          const auto element = wait_by_coroutine(
-              [&](std::stop_token token, auto schedule) { return kew::async_pop(out, std::move(token), schedule); });
-          record.end();
-          if (element) taken.push_back(*element);
+          static_cast<void>(popped([&] {
+            return wait_by_coroutine(
+                [&](std::stop_token token, auto schedule) { return kew::async_pop(out, std::move(token), schedule); });
+          }));
           break;
         }
         [[fallthrough]];
-      default: {
-        record.begin();
-        const auto element = out.try_pop();
-        record.end();
-        answer = element.status();
-        if (element) taken.push_back(*element);
-      }
+      default: answer = popped([&] { return out.try_pop(); });
     }
     for (const value element : taken) record.popped(element);
     record.pop_failed(answer);
@@ -321,9 +301,7 @@ verdict record_and_judge(In& in, Out& out, std::size_t producers, std::size_t co
   for (const recorder& record : records) history.insert(history.end(), record.seen().begin(), record.seen().end());
   // The end of the story: whatever was swallowed shows by not being there when this says empty.
   recorder last(1);
-  last.begin();
-  const status rest = out.try_pop().status();
-  last.end();
+  const status rest = last.during([&] { return out.try_pop().status(); });
   last.pop_failed(rest);
   if (rest != status::empty) return "something is left after all was popped";
   history.insert(history.end(), last.seen().begin(), last.seen().end());
