@@ -216,7 +216,7 @@ using location = std::uint32_t;
 location make_atomic(std::uint64_t value);
 void destroy_atomic(location at);
 
-enum class arithmetic : std::uint8_t { exchange, add, subtract, bit_or, bit_and, bit_xor };
+enum class arithmetic : std::uint8_t { exchange, add, subtract, bit_or, bit_and };
 
 std::uint64_t load(location at, std::memory_order order, const site& where);
 void store(location at, std::uint64_t value, std::memory_order order, const site& where);

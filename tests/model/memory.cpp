@@ -176,7 +176,6 @@ std::uint64_t machine::modify(location at, engine::arithmetic how, std::uint64_t
     case engine::arithmetic::subtract: made = old - operand; break;
     case engine::arithmetic::bit_or: made = old | operand; break;
     case engine::arithmetic::bit_and: made = old & operand; break;
-    case engine::arithmetic::bit_xor: made = old ^ operand; break;
   }
   made &= mask;
   read(at, newest, order);

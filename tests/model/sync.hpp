@@ -16,6 +16,9 @@
 
 namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
 
+using ::explorer::site;
+namespace engine = ::explorer::engine;
+
 inline constexpr auto relaxed = std::memory_order_relaxed;
 inline constexpr auto acquire = std::memory_order_acquire;
 inline constexpr auto release = std::memory_order_release;
@@ -26,8 +29,7 @@ inline constexpr auto seq_cst = std::memory_order_seq_cst;
 template <class T>
 class alignas(sizeof(T) < 4 ? 4 : sizeof(T)) atomic {
   static_assert(sizeof(T) <= 8 && std::is_trivially_copyable_v<T>);
-  using site = ::explorer::site;
-  using arithmetic = ::explorer::engine::arithmetic;
+  using arithmetic = engine::arithmetic;
 
  public:
   using value_type = T;
@@ -35,16 +37,16 @@ class alignas(sizeof(T) < 4 ? 4 : sizeof(T)) atomic {
 
   atomic() noexcept : atomic(T{}) {}
   // NOLINTNEXTLINE: std::atomic converts as well.
-  atomic(T value) noexcept : at_(::explorer::engine::make_atomic(bits(value))) {}
+  atomic(T value) noexcept : at_(engine::make_atomic(bits(value))) {}
   atomic(const atomic&) = delete;
   atomic& operator=(const atomic&) = delete;
-  ~atomic() { ::explorer::engine::destroy_atomic(at_); }
+  ~atomic() { engine::destroy_atomic(at_); }
 
   T load(std::memory_order order = seq_cst, site where = site::current()) const noexcept {
-    return value(::explorer::engine::load(at_, order, where));
+    return value(engine::load(at_, order, where));
   }
   void store(T to, std::memory_order order = seq_cst, site where = site::current()) noexcept {
-    ::explorer::engine::store(at_, bits(to), order, where);
+    engine::store(at_, bits(to), order, where);
   }
   T exchange(T to, std::memory_order order = seq_cst, site where = site::current()) noexcept {
     return modify(arithmetic::exchange, bits(to), order, where);
@@ -69,11 +71,6 @@ class alignas(sizeof(T) < 4 ? 4 : sizeof(T)) atomic {
   {
     return modify(arithmetic::bit_and, bits(by), order, where);
   }
-  T fetch_xor(T by, std::memory_order order = seq_cst, site where = site::current()) noexcept
-    requires std::is_integral_v<T>
-  {
-    return modify(arithmetic::bit_xor, bits(by), order, where);
-  }
 
   bool compare_exchange_weak(T& expected, T desired, std::memory_order order = seq_cst,
                              site where = site::current()) noexcept {
@@ -92,7 +89,7 @@ class alignas(sizeof(T) < 4 ? 4 : sizeof(T)) atomic {
     return compare_exchange(expected, desired, {success, failure, true}, false, where);
   }
 
-  ::explorer::engine::location at() const noexcept { return at_; }
+  engine::location at() const noexcept { return at_; }
 
  private:
   static std::uint64_t bits(T value) noexcept {
@@ -111,19 +108,18 @@ class alignas(sizeof(T) < 4 ? 4 : sizeof(T)) atomic {
     return order == acq_rel ? acquire : order == release ? relaxed : order;
   }
   T modify(arithmetic how, std::uint64_t operand, std::memory_order order, const site& where) noexcept {
-    return value(::explorer::engine::modify(at_, how, operand, mask, order, where));
+    return value(engine::modify(at_, how, operand, mask, order, where));
   }
-  bool compare_exchange(T& expected, T desired, ::explorer::engine::exchange_orders orders, bool weak,
-                        const site& where) noexcept {
+  bool compare_exchange(T& expected, T desired, engine::exchange_orders orders, bool weak, const site& where) noexcept {
     std::uint64_t seen = bits(expected);
-    const bool done = ::explorer::engine::compare_exchange(at_, seen, bits(desired), orders, weak, where);
+    const bool done = engine::compare_exchange(at_, seen, bits(desired), orders, weak, where);
     expected = value(seen);
     return done;
   }
 
   static constexpr std::uint64_t mask = ~std::uint64_t{0} >> (64 - 8 * sizeof(T));
 
-  ::explorer::engine::location at_;
+  engine::location at_;
 };
 
 /// The explorer's time: it stands still while threads run. Its points are of a type of their own, so that no
@@ -134,7 +130,7 @@ struct clock {
   using period = duration::period;
   using time_point = std::chrono::time_point<clock>;
   static constexpr bool is_steady = true;
-  static time_point now() noexcept { return time_point(duration(::explorer::engine::now())); }
+  static time_point now() noexcept { return time_point(duration(engine::now())); }
 };
 using time_point = clock::time_point;
 inline constexpr time_point never = time_point::max();
@@ -169,74 +165,62 @@ inline std::uintptr_t thread_token() noexcept { return static_cast<std::uintptr_
 /// One for each thread and execution.
 template <class T>
 T& of_this_thread() noexcept {
-  static T all[::explorer::engine::max_threads];
+  static T all[engine::max_threads];
   static std::uint64_t execution = 0;
-  if (execution != ::explorer::engine::execution()) {
-    execution = ::explorer::engine::execution();
+  if (execution != engine::execution()) {
+    execution = engine::execution();
     for (T& each : all) each = T{};
   }
   return all[::explorer::this_thread()];
 }
 
-inline void cpu_relax(::explorer::site where = ::explorer::site::current()) noexcept {
-  ::explorer::engine::relax(where);
-}
-inline void yield(::explorer::site where = ::explorer::site::current()) noexcept { ::explorer::engine::relax(where); }
-inline void nap(unsigned, ::explorer::site where = ::explorer::site::current()) noexcept {
-  ::explorer::engine::relax(where);
-}
+inline void cpu_relax(site where = site::current()) noexcept { engine::relax(where); }
+inline void yield(site where = site::current()) noexcept { engine::relax(where); }
+inline void nap(unsigned, site where = site::current()) noexcept { engine::relax(where); }
 
-inline void full_fence(::explorer::site where = ::explorer::site::current()) noexcept {
-  ::explorer::engine::fence(seq_cst, where);
-}
-inline void compiler_fence(::explorer::site where = ::explorer::site::current()) noexcept {
-  ::explorer::engine::compiler_fence(where);
-}
-inline bool register_membarrier() noexcept { return ::explorer::engine::register_membarrier(); }
-inline bool membarrier(::explorer::site where = ::explorer::site::current()) noexcept {
-  return ::explorer::engine::membarrier(where);
-}
-inline void outlast_store_buffers(::explorer::site where = ::explorer::site::current()) noexcept {
-  ::explorer::engine::outlast_store_buffers(where);
-}
+inline void full_fence(site where = site::current()) noexcept { engine::fence(seq_cst, where); }
+inline void compiler_fence(site where = site::current()) noexcept { engine::compiler_fence(where); }
+inline bool register_membarrier() noexcept { return engine::register_membarrier(); }
+inline bool membarrier(site where = site::current()) noexcept { return engine::membarrier(where); }
+inline void outlast_store_buffers(site where = site::current()) noexcept { engine::outlast_store_buffers(where); }
 
 /// kew's own fences, each call of which can be left out by a mutant.
 /// @{
 template <class Fence>
-void fence_light(const Fence& with, ::explorer::site where = ::explorer::site::current()) noexcept {
-  if (!::explorer::engine::begin_fence(::explorer::operation::light_fence, where)) return;
+void fence_light(const Fence& with, site where = site::current()) noexcept {
+  if (!engine::begin_fence(::explorer::operation::light_fence, where)) return;
   with.light();
-  ::explorer::engine::end_fence();
+  engine::end_fence();
 }
 template <class Fence>
-void fence_heavy(Fence& with, ::explorer::site where = ::explorer::site::current()) noexcept {
-  if (!::explorer::engine::begin_fence(::explorer::operation::heavy_fence, where)) return;
+void fence_heavy(Fence& with, site where = site::current()) noexcept {
+  if (!engine::begin_fence(::explorer::operation::heavy_fence, where)) return;
   with.heavy();
-  ::explorer::engine::end_fence();
+  engine::end_fence();
 }
 template <class Fence, class Each>
-void fence_heavy_of_all(Each each, ::explorer::site where = ::explorer::site::current()) noexcept {
-  if (!::explorer::engine::begin_fence(::explorer::operation::heavy_fence, where)) return;
+void fence_heavy_of_all(Each each, site where = site::current()) noexcept {
+  if (!engine::begin_fence(::explorer::operation::heavy_fence, where)) return;
   Fence::heavy_of_all(each);
-  ::explorer::engine::end_fence();
+  engine::end_fence();
 }
 /// @}
 
 using futex_word = atomic<std::uint32_t>;
 
 inline int futex_wait_call(futex_word& word, std::uint32_t expected, const timespec* deadline,
-                           ::explorer::site where = ::explorer::site::current()) noexcept {
-  std::int64_t until = ::explorer::engine::no_deadline;
+                           site where = site::current()) noexcept {
+  std::int64_t until = engine::no_deadline;
   if (deadline != nullptr) {
     constexpr std::int64_t second = 1'000'000'000;
     if (deadline->tv_sec < 0 || deadline->tv_nsec < 0 || deadline->tv_nsec >= second)
       ::explorer::fail("a time that the futex refuses");
     if (deadline->tv_sec < until / second) until = deadline->tv_sec * second + deadline->tv_nsec;
   }
-  return ::explorer::engine::futex_wait(word.at(), expected, until, where);
+  return engine::futex_wait(word.at(), expected, until, where);
 }
-inline void futex_wake(futex_word& word, int count, ::explorer::site where = ::explorer::site::current()) noexcept {
-  ::explorer::engine::futex_wake(word.at(), count, where);
+inline void futex_wake(futex_word& word, int count, site where = site::current()) noexcept {
+  engine::futex_wake(word.at(), count, where);
 }
 
 /// What poll() waits for. The kernel orders what comes before set() before what comes after a poll that sees it.
@@ -247,7 +231,7 @@ class kernel_event {
   handle native() const noexcept { return const_cast<kernel_event*>(this); }
   void set() noexcept {
     if (word_.exchange(1, acq_rel) != 0) ::explorer::fail("an event is written to that is readable already");
-    ::explorer::engine::futex_wake(word_.at(), 1000, ::explorer::site::current());
+    engine::futex_wake(word_.at(), 1000, site::current());
   }
   void reset() noexcept {
     if (word_.exchange(0, acq_rel) != 1) ::explorer::fail("an event is read although nothing was written");
@@ -255,8 +239,7 @@ class kernel_event {
 
   bool readable() const noexcept { return word_.load(acquire) != 0; }
   void poll() noexcept {
-    while (!readable())
-      ::explorer::engine::futex_wait(word_.at(), 0, ::explorer::engine::no_deadline, ::explorer::site::current());
+    while (!readable()) engine::futex_wait(word_.at(), 0, engine::no_deadline, site::current());
   }
 
  private:

@@ -199,21 +199,4 @@ auto ingredient(int n) {
 template <class T>
 inline constexpr bool move_shows = !std::is_trivially_copyable_v<T>;
 
-template <class T>
-inline constexpr const char* element_name = "?";
-template <>
-inline constexpr const char* element_name<int> = "int";
-template <>
-inline constexpr const char* element_name<std::string> = "std::string";
-template <>
-inline constexpr const char* element_name<std::unique_ptr<int>> = "std::unique_ptr<int>";
-template <>
-inline constexpr const char* element_name<no_default> = "no_default";
-template <>
-inline constexpr const char* element_name<over_aligned> = "over_aligned";
-template <>
-inline constexpr const char* element_name<large> = "large";
-template <>
-inline constexpr const char* element_name<throwing> = "throwing";
-
 }  // namespace kew_test
