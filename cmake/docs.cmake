@@ -14,8 +14,6 @@ set(DOXYGEN_FILTER_PATTERNS "\"spsc_ring.hpp=${filter}\"" "\"channel.hpp=${filte
   "\"*.hpp=${filter} -f ${CMAKE_CURRENT_LIST_DIR}/hide_details.sed\"")
 
 # Of the details only those whose members are public in the rings and the handles.
-set(DOXYGEN_RECURSIVE NO)
-set(DOXYGEN_INLINE_INHERITED_MEMB YES)
 set(DOXYGEN_EXCLUDE_SYMBOLS kew::detail::stamped_ring::source kew::detail::stamped_ring::sink)
 foreach(name *_room *_side channel_state first_handles flagged_positions rebound_ring side_counter slot_ring::anybody
     slot_spans stamped)
@@ -31,33 +29,21 @@ set(DOXYGEN_EXAMPLE_PATH ${PROJECT_SOURCE_DIR}/examples)
 # What depends on the library's age is there.
 set(DOXYGEN_PREDEFINED __cpp_lib_jthread=201911L)
 
-# One comment for all overloads between @{ and @}.
-set(DOXYGEN_DISTRIBUTE_GROUP_DOC YES)
-set(DOXYGEN_SUBGROUPING NO)
-set(DOXYGEN_SHOW_INCLUDE_FILES NO)
-set(DOXYGEN_BUILTIN_STL_SUPPORT YES)
-set(DOXYGEN_JAVADOC_AUTOBRIEF YES)
-set(DOXYGEN_GENERATE_LATEX NO)
-set(DOXYGEN_HAVE_DOT NO)
-set(DOXYGEN_CLASS_GRAPH NO)
-set(DOXYGEN_QUIET YES)
+# DISTRIBUTE_GROUP_DOC: one comment for all overloads between @{ and @}.
+foreach(option INLINE_INHERITED_MEMB DISTRIBUTE_GROUP_DOC BUILTIN_STL_SUPPORT JAVADOC_AUTOBRIEF QUIET)
+  set(DOXYGEN_${option} YES)
+endforeach()
+foreach(option RECURSIVE SUBGROUPING SHOW_INCLUDE_FILES GENERATE_LATEX HAVE_DOT CLASS_GRAPH)
+  set(DOXYGEN_${option} NO)
+endforeach()
 set(DOXYGEN_WARN_AS_ERROR FAIL_ON_WARNINGS)
-doxygen_add_docs(docs
-  ${PROJECT_SOURCE_DIR}/README.md
-  ${PROJECT_SOURCE_DIR}/docs/guide.md
-  ${PROJECT_SOURCE_DIR}/examples/README.md
-  ${PROJECT_SOURCE_DIR}/examples/coming_from.md
-  ${PROJECT_SOURCE_DIR}/packaging/README.md
-  ${PROJECT_SOURCE_DIR}/CHANGELOG.md
-  ${PROJECT_SOURCE_DIR}/CONTRIBUTING.md
-  ${PROJECT_SOURCE_DIR}/benchmarks/README.md
-  ${PROJECT_SOURCE_DIR}/tests/README.md
-  ${PROJECT_SOURCE_DIR}/tests/bugs/README.md
-  ${PROJECT_SOURCE_DIR}/include/kew
-  ${PROJECT_SOURCE_DIR}/include/kew/detail/meter/stamped_ring.hpp
-  ${PROJECT_SOURCE_DIR}/include/kew/detail/ring/slot_ring.hpp
-  ${PROJECT_SOURCE_DIR}/include/kew/detail/wait/pop_half.hpp
-  ${PROJECT_SOURCE_DIR}/include/kew/detail/wait/push_half.hpp)
+set(pages README.md docs/guide.md examples/README.md examples/coming_from.md packaging/README.md CHANGELOG.md
+  CONTRIBUTING.md benchmarks/README.md tests/README.md tests/bugs/README.md include/kew)
+foreach(name meter/stamped_ring ring/slot_ring wait/pop_half wait/push_half)
+  list(APPEND pages include/kew/detail/${name}.hpp)
+endforeach()
+list(TRANSFORM pages PREPEND ${PROJECT_SOURCE_DIR}/)
+doxygen_add_docs(docs ${pages})
 
 # The guide, the cookbook, the reference and the charts as static files, in build/site.
 add_custom_target(site sh ${CMAKE_CURRENT_LIST_DIR}/site.sh ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR}/site VERBATIM)
