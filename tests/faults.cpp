@@ -1,7 +1,6 @@
 // Elements that throw at every step of every operation, and allocations that fail at every turn: nothing
 // leaks, no slot sticks, and what a failed call was not about stays as it was.
 #include <cstddef>
-#include <cstdint>
 #include <memory>
 #include <new>
 #include <string>

@@ -5,7 +5,6 @@
 #include <chrono>
 #include <concepts>
 #include <cstddef>
-#include <cstdint>
 #include <iterator>
 #include <memory>
 #include <span>

@@ -14,13 +14,10 @@
 #include <cstdint>
 #include <cstdio>
 #include <iterator>
-#include <limits>
 #include <numeric>
 #include <optional>
 #include <stop_token>
-#include <string>
 #include <thread>
-#include <tuple>
 #include <vector>
 
 #include <kew/async.hpp>

@@ -3,8 +3,6 @@
 #include "support/linearizability.hpp"
 
 #include <cstdio>
-#include <initializer_list>
-#include <span>
 #include <string>
 #include <utility>
 #include <vector>

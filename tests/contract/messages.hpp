@@ -12,14 +12,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <memory>
 #include <ratio>
 #include <span>
 #include <stdexcept>
 #include <stop_token>
 #include <string>
 #include <thread>
-#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>

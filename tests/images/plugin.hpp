@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <memory>
-#include <string>
 
 #include <kew/blocking_queue.hpp>
 #include <kew/broker.hpp>

@@ -3,8 +3,6 @@
 // execution runs.
 #pragma once
 
-#include <cstddef>
-
 namespace explorer::arena {
 
 /// Forgets everything that was allocated.

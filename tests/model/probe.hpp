@@ -4,8 +4,6 @@
 
 #include "explorer.hpp"
 
-#include <utility>
-
 namespace explorer {
 
 /// What a probe can be asked to be made of, to have its constructor fail.

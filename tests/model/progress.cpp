@@ -10,11 +10,9 @@
 #include <kew/channel.hpp>
 #include <kew/metered_ring.hpp>
 
-#include <algorithm>
 #include <cstdio>
 #include <initializer_list>
 #include <string>
-#include <vector>
 
 namespace {
 

@@ -7,7 +7,6 @@
 #include "rings.hpp"
 
 #include <coroutine>
-#include <optional>
 #include <utility>
 
 namespace scenarios {

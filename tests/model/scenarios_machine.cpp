@@ -4,8 +4,6 @@
 #include <kew/detail/machine/fence.hpp>
 #include <kew/detail/machine/futex.hpp>
 
-#include <cstdint>
-
 namespace scenarios {
 namespace {
 

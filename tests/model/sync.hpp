@@ -5,9 +5,7 @@
 #include "explorer.hpp"
 
 #include <atomic>
-#include <bit>
 #include <chrono>
-#include <cstddef>
 #include <cstdint>
 #include <ctime>
 #include <type_traits>

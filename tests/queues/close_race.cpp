@@ -9,12 +9,9 @@
 #include <cstdio>
 #include <functional>
 #include <iterator>
-#include <memory>
 #include <optional>
-#include <stop_token>
 #include <string>
 #include <thread>
-#include <tuple>
 #include <utility>
 #include <vector>
 

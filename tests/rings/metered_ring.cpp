@@ -12,7 +12,6 @@
 #include <numeric>
 #include <random>
 #include <set>
-#include <span>
 #include <sstream>
 #include <stop_token>
 #include <string>

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <numeric>
-#include <span>
 
 #include "rings/ring_suite.hpp"
 

@@ -2,7 +2,6 @@
 // is what kew does, and a disk is simulated or killed elsewhere.
 #pragma once
 
-#include <cstdlib>
 #include <filesystem>
 #include <stdexcept>
 #include <string>

@@ -1,6 +1,5 @@
 // Coroutines that wait for a queue: where they go on, what they are told, and how they may be destroyed.
 #include <atomic>
-#include <chrono>
 #include <coroutine>
 #include <cstddef>
 #include <deque>

@@ -7,13 +7,10 @@
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <set>
 #include <stop_token>
-#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
