@@ -14,12 +14,12 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <system_error>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include <kew/config.hpp>
+#include <kew/detail/disk/backlog.hpp>
+#include <kew/detail/disk/disk_error.hpp>
 #include <kew/detail/disk/file.hpp>
 #include <kew/detail/disk/file_bytes.hpp>
 #include <kew/detail/disk/kept.hpp>
@@ -31,127 +31,13 @@
 
 namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
 
-[[noreturn]] inline void raise_disk_error(const std::string& file, int error, const std::string& doing) {
-  const std::error_code code(error, std::generic_category());
-  std::string text = "kew: cannot " + doing + ' ' + file;
-  if (error != 0) text += ": " + code.message();
-  raise_error(durable_error(text, file, code));
-}
-
-/// For what no error number describes.
-[[noreturn]] inline void refuse_folder(const std::string& file, const std::string& why) {
-  raise_error(durable_error("kew: " + file + ' ' + why, file, {}));
-}
-
-/// A message that is in the log, and not settled.
-struct found_message {
-  journal_message* message = nullptr;
-  std::string payload{};
-};
-
-/// The messages of a log by their ids, most of which are near each other, and come and go in their order.
-class found_messages {
- public:
-  /// Null where there is none.
-  found_message* find(std::uint64_t id) noexcept {
-    page* const where = page_of(id);
-    if (where == nullptr) return nullptr;
-    found_message& place = where->messages[id % in_a_page];
-    return place.message != nullptr ? &place : nullptr;
-  }
-  /// A new one, also where there was one.
-  found_message& put(std::uint64_t id) {
-    page* where = page_of(id);
-    if (where == nullptr) {
-      where = &pages_[id / in_a_page];
-      last_number_ = id / in_a_page;
-      last_ = where;
-    }
-    found_message& place = where->messages[id % in_a_page];
-    if (place.message != nullptr) {
-      remove(place);
-    } else {
-      ++where->count;
-      ++count_;
-    }
-    place.message = &kept_.take();
-    place.message->id = id;
-    return place;
-  }
-  void erase(std::uint64_t id) noexcept {
-    found_message* const place = find(id);
-    if (place == nullptr) return;
-    remove(*place);
-    --count_;
-    page& where = *last_;  // find has left it there
-    if (--where.count > 0) return;
-    last_ = nullptr;
-    pages_.erase(id / in_a_page);
-  }
-
-  /// In the order in which they are delivered.
-  std::vector<found_message*> in_order() {
-    std::vector<found_message*> all;
-    all.reserve(count_);
-    std::vector<std::uint64_t> numbers;
-    numbers.reserve(pages_.size());
-    for (const auto& [number, where] : pages_) numbers.push_back(number);
-    std::sort(numbers.begin(), numbers.end());
-    bool is_sorted = true;
-    std::uint64_t last = 0;
-    for (const std::uint64_t number : numbers)
-      for (found_message& each : pages_.find(number)->second.messages)
-        if (each.message != nullptr) {
-          all.push_back(&each);
-          is_sorted = is_sorted && last <= each.message->order();
-          last = each.message->order();
-        }
-    if (!is_sorted)
-      std::sort(all.begin(), all.end(), [](const found_message* a, const found_message* b) {
-        return a->message->order() < b->message->order();
-      });
-    return all;
-  }
-
-  /// Where the messages stand, for the journal that goes on with them.
-  journal_messages& kept() noexcept { return kept_; }
-
- private:
-  static constexpr std::size_t in_a_page = 64;
-
-  struct page {
-    found_message messages[in_a_page] = {};
-    std::size_t count = 0;
-  };
-
-  page* page_of(std::uint64_t id) noexcept {
-    const std::uint64_t number = id / in_a_page;
-    if (last_ != nullptr && number == last_number_) return last_;
-    const auto found = pages_.find(number);
-    if (found == pages_.end()) return nullptr;
-    last_number_ = number;
-    return last_ = &found->second;
-  }
-  void remove(found_message& place) noexcept {
-    place.message->segment->remove(*place.message);
-    kept_.give_back(*std::exchange(place.message, nullptr));
-    place.payload.clear();
-  }
-
-  std::unordered_map<std::uint64_t, page> pages_{};
-  std::uint64_t last_number_ = 0;
-  page* last_ = nullptr;  ///< That of last_number_; its place in memory stays.
-  std::size_t count_ = 0;
-  journal_messages kept_{};
-};
-
 struct replayed_segment {
   segment_header header;
   std::string path;
   std::uint64_t file_size = 0;
   std::uint64_t end = 0;  ///< Where its records end.
   bool damaged = false;
-  std::unique_ptr<journal_segment> kept = std::make_unique<journal_segment>();  ///< Has the messages that are in it.
+  std::unique_ptr<journal_segment> kept = std::make_unique<journal_segment>();
 };
 
 /// A segment's records carry this, so that those of two segments never fit each other.
@@ -169,6 +55,8 @@ class replay {
     /// From how many bytes on a second thread reads and checks ahead.
     std::uint64_t read_ahead_from = tuning::read_ahead_from;
     std::function<void(std::uint64_t done, std::uint64_t all)> progress{};  ///< In bytes of files.
+    /// Why a message cannot be decoded, or null; asked for each if there is one.
+    std::unique_ptr<const std::string> (*refusal)(std::string_view payload) = nullptr;
   };
 
   explicit replay(options how) : how_(std::move(how)) {
@@ -177,16 +65,12 @@ class replay {
     std::optional<read_ahead> ahead;
     if (all_bytes_ >= how_.read_ahead_from) ahead.emplace(files_to_read());
     for (std::size_t i = 0; i < segments_.size(); ++i) read_segment(i, ahead ? &*ahead : nullptr);
+    messages_.arrange();
   }
 
-  /// Where a file of the folder is.
-  static std::string path_in(const std::string& folder, const std::string& name) { return folder + '/' + name; }
-
   std::vector<replayed_segment>& segments() noexcept { return segments_; }
-  /// In the order in which they are delivered.
-  std::vector<found_message*> messages() { return messages_.in_order(); }
-  /// The same, with the memory that they are in.
-  found_messages& found() noexcept { return messages_; }
+  /// Those that are not settled; the segments of their places are those of segments().
+  backlog& messages() noexcept { return messages_; }
   /// What had to be cut off or left out.
   const std::vector<recovery>& findings() const noexcept { return findings_; }
   bool damaged() const noexcept {
@@ -289,13 +173,14 @@ class replay {
   }
 
   /// Applies what is found to be good while it is read, up to `at`. Afterwards the file has been read.
-  void apply_ahead(read_ahead& ahead, replayed_segment& here, std::uint64_t& at, std::uint64_t& on_disk) {
+  void apply_ahead(read_ahead& ahead, std::size_t index, std::uint64_t& at, std::uint64_t& on_disk) {
+    replayed_segment& here = segments_[index];
     const std::string_view bytes = ahead.bytes().memory();
     for (read_ahead::progress so_far; !so_far.is_complete;) {
       so_far = ahead.wait(at);
       while (at < so_far.good) {
         const record_view record = good_record(bytes, at);
-        apply(record, *here.kept, on_disk);
+        apply(record, index, on_disk);
         at = record.end;
       }
     }
@@ -306,12 +191,13 @@ class replay {
     replayed_segment& here = segments_[index];
     const bool last = index + 1 == segments_.size();
     const std::uint64_t said_end = this->said_end(index);
-    const std::uint64_t identity = identity_of_records(here.header);
+    here.kept->number = here.header.number;
+    const std::uint64_t identity = here.kept->identity = identity_of_records(here.header);
     std::uint64_t on_disk = std::max(header_size, here.header.filled);
     std::uint64_t at = header_size;
     file_bytes& read = ahead != nullptr ? ahead->bytes() : bytes_;
     if (ahead != nullptr) {
-      apply_ahead(*ahead, here, at, on_disk);
+      apply_ahead(*ahead, index, at, on_disk);
     } else {
       if (!last) file_prepare_read(segments_[index + 1].path);
       if (const int error = read.begin(here.path, said_end != 0 ? said_end : UINT64_MAX, here.file_size); error != 0)
@@ -321,13 +207,13 @@ class replay {
     for (;;) {
       for (;;) {
         while (at != said_end && read_record(read.view(), at, identity, record)) {
-          apply(record, *here.kept, on_disk);
+          apply(record, index, on_disk);
           at = record.end;
         }
         if (at == said_end || read.is_complete()) break;
         if (const int error = read.read_more(); error != 0) raise_disk_error(here.path, error, "read");
       }
-      here.end = at;
+      here.end = here.kept->size = at;
       if (at == said_end) break;
       const std::string_view bytes = read.view();
       if (const std::uint64_t next = next_record(bytes, at, identity);
@@ -347,61 +233,71 @@ class replay {
     if (how_.progress) how_.progress(done_bytes_, all_bytes_);
   }
 
-  void apply(const record_view& record, journal_segment& segment, std::uint64_t& on_disk) {
+  void apply(const record_view& record, std::size_t segment, std::uint64_t& on_disk) {
     const std::uint64_t id = record.head.id;
     next_id_ = std::max(next_id_, id + 1);
-    std::string_view body = record.body;
     switch (record.head.kind) {
       case record_kind::mark: {
         std::uint64_t until = 0;
+        std::string_view body = record.body;
         if (take_plain(body, until) && until <= record.offset) on_disk = std::max(on_disk, until);
         return;
       }
-      case record_kind::message: {
-        found_message& found = messages_.put(id);
-        journal_message& message = *found.message;
-        message.offset = record.offset;
-        message.size = record.end - record.offset;
-        segment.add(message);
-        if ((record.head.flags & flag_state) != 0) take_state(body, message.state, message.reason);
-        next_id_ = std::max(next_id_, message.state.order + 1);
-        found.payload = body;
+      case record_kind::message: apply_message(record, segment); return;
+      case record_kind::settled:
+        if (const record_place* const place = messages_.find(id)) {
+          leave(*place);
+          messages_.erase(id);
+        }
         return;
-      }
-      case record_kind::settled: messages_.erase(id); return;
       case record_kind::handed:
       case record_kind::returned:
-      case record_kind::dead: apply_state(record, body); return;
+      case record_kind::dead: apply_state(record); return;
     }
   }
 
-  void apply_state(const record_view& record, std::string_view body) {
+  void apply_message(const record_view& record, std::size_t segment) {
     const std::uint64_t id = record.head.id;
+    const record_place place(segment, record.offset, record.end - record.offset);
+    if (const record_place* const before = messages_.find(id)) leave(*before);
+    messages_.put(id, place);
+    segments_[segment].kept->add_waiting(place.size());
+    std::string_view body = record.body;
+    if ((record.head.flags & flag_state) != 0) {
+      record_state state;
+      std::string_view reason;
+      if (take_state(body, state, reason) && state != record_state{}) {
+        next_id_ = std::max(next_id_, state.order + 1);
+        backlog::state& known = messages_.state_of(*messages_.find(id));
+        known.kept = state;
+        known.reason = reason_of(reason);
+      }
+    }
+    if (how_.refusal != nullptr)
+      if (auto why = how_.refusal(body)) messages_.state_of(*messages_.find(id)).refusal = std::move(why);
+  }
+  void leave(const record_place& before) noexcept { segments_[before.segment()].kept->remove_waiting(before.size()); }
+
+  void apply_state(const record_view& record) {
+    std::string_view body = record.body;
     record_state state;
     if (!take_plain(body, state)) return;
     next_id_ = std::max(next_id_, state.order + 1);
-    found_message* const known = messages_.find(id);
-    if (known == nullptr) return;
-    journal_message& message = *known->message;
+    record_place* const place = messages_.find(record.head.id);
+    if (place == nullptr) return;
+    backlog::state& known = messages_.state_of(*place);
     // Two threads may write about the same message against the order of its hand-overs.
-    const bool newer = record.head.kind == record_kind::dead || state.dead > message.state.dead ||
-                       (state.dead == message.state.dead &&
-                        (state.attempts > message.state.attempts ||
-                         (state.attempts == message.state.attempts && record.head.kind == record_kind::returned)));
+    const bool newer = record.head.kind == record_kind::dead || state.dead > known.kept.dead ||
+                       (state.dead == known.kept.dead &&
+                        (state.attempts > known.kept.attempts ||
+                         (state.attempts == known.kept.attempts && record.head.kind == record_kind::returned)));
     if (!newer) return;
-    message.state = state;
-    if (record.head.kind == record_kind::dead) message.reason = reason_of(body);
+    known.kept = state;
+    if (record.head.kind == record_kind::dead) known.reason = reason_of(body);
   }
 
   static std::unique_ptr<const std::string> reason_of(std::string_view text) {
     return text.empty() ? nullptr : std::make_unique<const std::string>(text);
-  }
-
-  static void take_state(std::string_view& body, record_state& state, std::unique_ptr<const std::string>& reason) {
-    std::uint32_t size = 0;
-    if (!take_plain(body, state) || !take_plain(body, size) || size > body.size()) return;
-    reason = reason_of(body.substr(0, size));
-    body.remove_prefix(size);
   }
 
   /// The first good record behind a bad one; 0 where there is none.
@@ -444,10 +340,7 @@ class replay {
 
   void damage(replayed_segment& where, std::uint64_t offset, std::uint64_t size, const std::string& what) {
     const std::string place = what + " at offset " + std::to_string(offset);
-    if (!how_.repair)
-      refuse_folder(where.path, place +
-                                    ", where everything had been on disk: restore the folder from a copy, or open it "
-                                    "with durable_options::repair, which leaves out what cannot be read");
+    if (!how_.repair) refuse_damage(where.path, place);
     where.damaged = true;
     findings_.push_back({recovery::kind::damage, where.path, offset, size,
                          "kew: " + where.path + ' ' + place + "; " + std::to_string(size) + " bytes are left out"});
@@ -455,7 +348,7 @@ class replay {
 
   options how_;
   std::vector<replayed_segment> segments_{};
-  found_messages messages_{};
+  backlog messages_{};
   std::vector<recovery> findings_{};
   std::vector<std::string> leftovers_{};
   std::uint64_t next_id_ = 1;
