@@ -3,7 +3,7 @@
 // What       16 bytes for each message, in pages by their ids, which are from 1 on, near each other mostly, and come and go
 //            in their order. What was handed over or came back before has its state besides.
 // Use        by one thread at a time. A replay fills it; after arrange() messages only leave it, mostly the first one.
-// Throws     std::bad_alloc from at(), state_of() and arrange().
+// Throws     std::bad_alloc from put(), state_of() and arrange().
 #pragma once
 
 #include <algorithm>
@@ -70,8 +70,8 @@ class backlog {
     record_place& place = where->places[id % in_a_page];
     return place.is_empty() ? nullptr : &place;
   }
-  /// The place of a message, which was empty or was given up, gets another value, and no state.
-  void put(std::uint64_t id, const record_place& value) {
+  /// The record of a message is there, and it has no state. The place that it had before, or an empty one.
+  record_place put(std::uint64_t id, const record_place& value) {
     page* where = page_of(id);
     if (where == nullptr) {
       where = &pages_[id / in_a_page];
@@ -85,7 +85,7 @@ class backlog {
     } else {
       forget_state(place);
     }
-    place = value;
+    return std::exchange(place, value);
   }
   /// The record was written again.
   static void move(record_place& place, record_place to) noexcept {
@@ -141,8 +141,9 @@ class backlog {
         if (place.state_ != 0) with_state_.push_back(id);
         return true;
       });
-    std::sort(with_state_.begin(), with_state_.end(),
-              [this](std::uint64_t a, std::uint64_t b) { return order(a) < order(b); });
+    const auto earlier = [this](std::uint64_t a, std::uint64_t b) { return order(a) < order(b); };
+    if (!std::is_sorted(with_state_.begin(), with_state_.end(), earlier))
+      std::sort(with_state_.begin(), with_state_.end(), earlier);
     for (const std::uint64_t id : with_state_) {
       const state& known = state_at(*find(id));
       if (!is_by_id(known)) others_[index(known.in())].push_back(id);

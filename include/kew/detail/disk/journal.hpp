@@ -47,6 +47,7 @@
 #include <kew/detail/disk/message_block.hpp>
 #include <kew/detail/disk/record.hpp>
 #include <kew/detail/disk/record_reader.hpp>
+#include <kew/detail/disk/record_scan.hpp>
 #include <kew/detail/disk/replay.hpp>
 #include <kew/detail/machine/clock.hpp>
 #include <kew/detail/machine/futex.hpp>
@@ -71,8 +72,8 @@ class journal {
     std::uint64_t segment_size = std::uint64_t{64} << 20;
     bool repair = false;
     std::function<void(const recovery&)> on_recovery{};
-    std::uint64_t read_ahead_from = tuning::read_ahead_from;                            ///< As in replay::options.
-    std::unique_ptr<const std::string> (*refusal)(std::string_view payload) = nullptr;  ///< The same.
+    std::uint64_t read_ahead_from = tuning::read_ahead_from;  ///< As in replay::options.
+    refusal_check refusal = nullptr;                          ///< The same.
   };
 
   /// So many bytes were appended before, in this and all earlier segments.
@@ -446,10 +447,12 @@ class journal {
 
   /// What was read from the end of the log, and is not known to be on disk.
   void copy_tail(replay& log, journal_segment& next, std::size_t number, std::string& records) {
-    const std::string_view bytes = log.last_bytes();
+    if (segments_.empty()) return;
+    const std::string bytes = log.last_bytes();
     const journal_segment& last = *segments_.back();
     record_view record;
-    for (std::uint64_t at = log.on_disk(); read_record(bytes, at, last.identity, record); at = record.end) {
+    for (std::uint64_t at = log.on_disk(); read_record(bytes, at, last.identity, record, log.on_disk());
+         at = record.end) {
       if (record.head.kind == record_kind::mark) continue;
       const std::uint64_t offset = header_size + records.size();
       append_record(records, next, offset, record.head, record.body, {});

@@ -226,16 +226,6 @@ struct record_view {
   std::uint64_t end = 0;
 };
 
-/// The record at `offset` of a segment whose bytes are `segment`, where read_record has found one.
-inline record_view good_record(std::string_view segment, std::uint64_t offset) noexcept {
-  record_view record;
-  std::memcpy(&record.head, segment.data() + offset, sizeof(record_head));
-  record.offset = offset;
-  record.end = offset + record_size(record.head.size);
-  record.body = segment.substr(offset + sizeof(record_head), record.head.size);
-  return record;
-}
-
 /// The record at `offset` of a segment, if a whole one is there. `bytes` are those of the segment from `begin` on.
 inline bool read_record(std::string_view bytes, std::uint64_t offset, std::uint64_t identity, record_view& record,
                         std::uint64_t begin = 0) noexcept {

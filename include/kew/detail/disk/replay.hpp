@@ -11,7 +11,6 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -25,6 +24,7 @@
 #include <kew/detail/disk/kept.hpp>
 #include <kew/detail/disk/read_ahead.hpp>
 #include <kew/detail/disk/record.hpp>
+#include <kew/detail/disk/record_scan.hpp>
 #include <kew/detail/machine/tuning.hpp>
 #include <kew/durable_options.hpp>
 #include <kew/error.hpp>
@@ -35,7 +35,7 @@ struct replayed_segment {
   segment_header header;
   std::string path;
   std::uint64_t file_size = 0;
-  std::uint64_t end = 0;  ///< Where its records end.
+  std::uint64_t end = 0;  ///< Where its records end, as far as it has been read.
   bool damaged = false;
   std::unique_ptr<journal_segment> kept = std::make_unique<journal_segment>();
 };
@@ -55,16 +55,14 @@ class replay {
     /// From how many bytes on a second thread reads and checks ahead.
     std::uint64_t read_ahead_from = tuning::read_ahead_from;
     std::function<void(std::uint64_t done, std::uint64_t all)> progress{};  ///< In bytes of files.
-    /// Why a message cannot be decoded, or null; asked for each if there is one.
-    std::unique_ptr<const std::string> (*refusal)(std::string_view payload) = nullptr;
+    refusal_check refusal = nullptr;
   };
 
   explicit replay(options how) : how_(std::move(how)) {
     list();
     read_headers();
-    std::optional<read_ahead> ahead;
-    if (all_bytes_ >= how_.read_ahead_from) ahead.emplace(files_to_read());
-    for (std::size_t i = 0; i < segments_.size(); ++i) read_segment(i, ahead ? &*ahead : nullptr);
+    read_ahead reader(files_to_read(), how_.refusal, all_bytes_ >= how_.read_ahead_from ? 2 : 1);
+    for (std::size_t i = 0; i < segments_.size(); ++i) read_segment(i, reader);
     messages_.arrange();
   }
 
@@ -83,9 +81,17 @@ class replay {
   /// Up to where the last segment is known to have been on disk. What stands behind that may be in no better place than
   /// the memory of the operating system, so it is to be written again.
   std::uint64_t on_disk() const noexcept { return on_disk_; }
-  /// The last segment from its beginning to its end.
-  std::string_view last_bytes() const noexcept {
-    return segments_.empty() ? std::string_view() : bytes_.view().substr(0, segments_.back().end);
+  /// The records of the last segment behind on_disk().
+  std::string last_bytes() const {
+    const replayed_segment& last = segments_.back();
+    std::string bytes(static_cast<std::size_t>(last.end - on_disk_), '\0');
+    open_file file;
+    std::size_t got = 0;
+    int error = file.open(last.path, file_use::read);
+    if (error == 0) error = file_read(file.get(), on_disk_, bytes.data(), bytes.size(), got);
+    if (error != 0) raise_disk_error(last.path, error, "read");
+    bytes.resize(got);
+    return bytes;
   }
 
   /// What a folder's unfinished file is called.
@@ -165,78 +171,69 @@ class replay {
 
   std::vector<file_to_read> files_to_read() const {
     std::vector<file_to_read> all;
-    all.reserve(segments_.size());
     for (std::size_t i = 0; i < segments_.size(); ++i)
-      all.push_back({segments_[i].path, identity_of_records(segments_[i].header), said_end(i),
+      all.push_back({segments_[i].path, identity_of_records(segments_[i].header),
                      said_end(i) != 0 ? std::min(said_end(i), segments_[i].file_size) : segments_[i].file_size});
     return all;
   }
 
-  /// Applies what is found to be good while it is read, up to `at`. Afterwards the file has been read.
-  void apply_ahead(read_ahead& ahead, std::size_t index, std::uint64_t& at, std::uint64_t& on_disk) {
+  void read_segment(std::size_t index, read_ahead& reader) {
     replayed_segment& here = segments_[index];
-    const std::string_view bytes = ahead.bytes().memory();
-    for (read_ahead::progress so_far; !so_far.is_complete;) {
-      so_far = ahead.wait(at);
-      while (at < so_far.good) {
-        const record_view record = good_record(bytes, at);
-        apply(record, index, on_disk);
-        at = record.end;
-      }
-    }
-    if (const int error = ahead.error(here.file_size); error != 0) raise_disk_error(here.path, error, "read");
-  }
-
-  void read_segment(std::size_t index, read_ahead* ahead) {
-    replayed_segment& here = segments_[index];
-    const bool last = index + 1 == segments_.size();
-    const std::uint64_t said_end = this->said_end(index);
     here.kept->number = here.header.number;
-    const std::uint64_t identity = here.kept->identity = identity_of_records(here.header);
+    here.kept->identity = identity_of_records(here.header);
     std::uint64_t on_disk = std::max(header_size, here.header.filled);
-    std::uint64_t at = header_size;
-    file_bytes& read = ahead != nullptr ? ahead->bytes() : bytes_;
-    if (ahead != nullptr) {
-      apply_ahead(*ahead, index, at, on_disk);
-    } else {
-      if (!last) file_prepare_read(segments_[index + 1].path);
-      if (const int error = read.begin(here.path, said_end != 0 ? said_end : UINT64_MAX, here.file_size); error != 0)
-        raise_disk_error(here.path, error, "read");
-    }
-    record_view record;
-    for (;;) {
-      for (;;) {
-        while (at != said_end && read_record(read.view(), at, identity, record)) {
-          apply(record, index, on_disk);
-          at = record.end;
-        }
-        if (at == said_end || read.is_complete()) break;
-        if (const int error = read.read_more(); error != 0) raise_disk_error(here.path, error, "read");
-      }
-      here.end = here.kept->size = at;
-      if (at == said_end) break;
-      const std::string_view bytes = read.view();
-      if (const std::uint64_t next = next_record(bytes, at, identity);
-          last && !says_on_disk(bytes, at, next, identity, on_disk)) {
-        torn(here, bytes, at, next);
-        break;
-      } else {
-        damage(here, at, (next != 0 ? next : std::max<std::uint64_t>(bytes.size(), said_end)) - at, "has a bad record");
-        if (next == 0) break;
-        at = next;
-      }
-    }
+    const record_scan::outcome found =
+        reader.next([&](const checked_record& record) { apply(record, index, on_disk); });
+    if (found.error != 0) raise_disk_error(here.path, found.error, "read");
+    here.end = found.at;
+    here.file_size = found.file_size;
+    if (!is_end(index, on_disk)) read_rest(index, on_disk);
+    here.kept->size = here.end;
     on_disk_ = std::min(on_disk, here.end);
     done_bytes_ += here.file_size;
-    if (last && ahead != nullptr) bytes_.swap(read);
-    if (ahead != nullptr) ahead->next();
     if (how_.progress) how_.progress(done_bytes_, all_bytes_);
   }
 
-  void apply(const record_view& record, std::size_t segment, std::uint64_t& on_disk) {
-    const std::uint64_t id = record.head.id;
-    next_id_ = std::max(next_id_, id + 1);
-    switch (record.head.kind) {
+  /// Whether the records of a segment end where they should: in the last one, before room that was not used yet.
+  bool is_end(std::size_t index, std::uint64_t on_disk) const {
+    const replayed_segment& here = segments_[index];
+    if (index + 1 < segments_.size()) return here.end == said_end(index);
+    bool is_unused = false;
+    if (here.end < on_disk) return false;
+    if (const int error = file_is_zero(here.path, here.end, is_unused); error != 0)
+      raise_disk_error(here.path, error, "read");
+    return is_unused;
+  }
+
+  /// From its end, as far as it is known, on: with all of the file in memory, to look behind a bad record.
+  void read_rest(std::size_t index, std::uint64_t& on_disk) {
+    replayed_segment& here = segments_[index];
+    const bool last = index + 1 == segments_.size();
+    const std::uint64_t said_end = this->said_end(index);
+    const std::uint64_t identity = here.kept->identity;
+    if (const int error = bytes_.begin(here.path, said_end != 0 ? said_end : UINT64_MAX, here.file_size); error != 0)
+      raise_disk_error(here.path, error, "read");
+    for (std::uint64_t& at = here.end;;) {
+      record_view record;
+      for (;;) {
+        for (; at != said_end && read_record(bytes_.view(), at, identity, record); at = record.end)
+          apply(checked_record(record, how_.refusal), index, on_disk);
+        if (at == said_end || bytes_.is_complete()) break;
+        if (const int error = bytes_.read_more(); error != 0) raise_disk_error(here.path, error, "read");
+      }
+      if (at == said_end) return;
+      const std::string_view bytes = bytes_.view();
+      const std::uint64_t next = next_record(bytes, at, identity);
+      if (last && !says_on_disk(bytes, at, next, identity, on_disk)) return torn(here, bytes, at, next);
+      damage(here, at, (next != 0 ? next : std::max<std::uint64_t>(bytes.size(), said_end)) - at, "has a bad record");
+      if (next == 0) return;
+      at = next;
+    }
+  }
+
+  void apply(const checked_record& record, std::size_t segment, std::uint64_t& on_disk) {
+    next_id_ = std::max(next_id_, record.id + 1);
+    switch (record.kind) {
       case record_kind::mark: {
         std::uint64_t until = 0;
         std::string_view body = record.body;
@@ -245,9 +242,9 @@ class replay {
       }
       case record_kind::message: apply_message(record, segment); return;
       case record_kind::settled:
-        if (const record_place* const place = messages_.find(id)) {
+        if (const record_place* const place = messages_.find(record.id)) {
           leave(*place);
-          messages_.erase(id);
+          messages_.erase(record.id);
         }
         return;
       case record_kind::handed:
@@ -256,44 +253,40 @@ class replay {
     }
   }
 
-  void apply_message(const record_view& record, std::size_t segment) {
-    const std::uint64_t id = record.head.id;
-    const record_place place(segment, record.offset, record.end - record.offset);
-    if (const record_place* const before = messages_.find(id)) leave(*before);
-    messages_.put(id, place);
-    segments_[segment].kept->add_waiting(place.size());
+  void apply_message(const checked_record& record, std::size_t segment) {
+    const record_place before = messages_.put(record.id, record_place(segment, record.offset, record.size));
+    if (!before.is_empty()) leave(before);
+    segments_[segment].kept->add_waiting(record.size);
+    record_state state;
     std::string_view body = record.body;
-    if ((record.head.flags & flag_state) != 0) {
-      record_state state;
-      std::string_view reason;
-      if (take_state(body, state, reason) && state != record_state{}) {
-        next_id_ = std::max(next_id_, state.order + 1);
-        backlog::state& known = messages_.state_of(*messages_.find(id));
-        known.kept = state;
-        known.reason = reason_of(reason);
-      }
+    std::string_view reason;
+    if (!body.empty() && take_state(body, state, reason) && state != record_state{}) {
+      next_id_ = std::max(next_id_, state.order + 1);
+      backlog::state& known = messages_.state_of(*messages_.find(record.id));
+      known.kept = state;
+      known.reason = reason_of(reason);
     }
-    if (how_.refusal != nullptr)
-      if (auto why = how_.refusal(body)) messages_.state_of(*messages_.find(id)).refusal = std::move(why);
+    if (record.refused)
+      messages_.state_of(*messages_.find(record.id)).refusal = std::make_unique<const std::string>(*record.refused);
   }
   void leave(const record_place& before) noexcept { segments_[before.segment()].kept->remove_waiting(before.size()); }
 
-  void apply_state(const record_view& record) {
+  void apply_state(const checked_record& record) {
     std::string_view body = record.body;
     record_state state;
     if (!take_plain(body, state)) return;
     next_id_ = std::max(next_id_, state.order + 1);
-    record_place* const place = messages_.find(record.head.id);
+    record_place* const place = messages_.find(record.id);
     if (place == nullptr) return;
     backlog::state& known = messages_.state_of(*place);
     // Two threads may write about the same message against the order of its hand-overs.
-    const bool newer = record.head.kind == record_kind::dead || state.dead > known.kept.dead ||
+    const bool newer = record.kind == record_kind::dead || state.dead > known.kept.dead ||
                        (state.dead == known.kept.dead &&
                         (state.attempts > known.kept.attempts ||
-                         (state.attempts == known.kept.attempts && record.head.kind == record_kind::returned)));
+                         (state.attempts == known.kept.attempts && record.kind == record_kind::returned)));
     if (!newer) return;
     known.kept = state;
-    if (record.head.kind == record_kind::dead) known.reason = reason_of(body);
+    if (record.kind == record_kind::dead) known.reason = reason_of(body);
   }
 
   static std::unique_ptr<const std::string> reason_of(std::string_view text) {
@@ -321,11 +314,6 @@ class replay {
       if (!read_record(bytes, next, identity, record)) next = next_record(bytes, next, identity);
     }
     return false;
-  }
-
-  static bool is_zero(std::string_view bytes) noexcept {
-    // Each byte is as the one before it: the comparison of the library is many times as fast as a loop.
-    return bytes.empty() || (bytes[0] == 0 && bytes.substr(1) == bytes.substr(0, bytes.size() - 1));
   }
 
   void torn(const replayed_segment& where, std::string_view bytes, std::uint64_t at, std::uint64_t next) {
