@@ -25,6 +25,7 @@
 
 #include "contract/messages.hpp"
 #include "support/catch.hpp"
+#include "support/take_all.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace kew_test {
@@ -268,8 +269,8 @@ TEST_CASE("a delay is kept by the calendar, and a calendar that was set makes it
   const temporary_folder folder;
   const auto later = [&](std::int64_t due, std::chrono::nanoseconds delay) {
     kew::detail::journal log({.folder = folder.path().string(), .type = "text", .segment_size = 16384});
-    for (auto& [message, payload] : log.take_found())
-      log.commit(log.returned(*message, message->state.attempts, 0, due, delay.count()));
+    for (const found_message& each : take_all(log))
+      log.commit(log.returned(*each.kept, each.kept->state.attempts, 0, due, delay.count()));
   };
   {
     durable_queue<std::string> queue(folder.path(), small());
