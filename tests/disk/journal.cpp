@@ -613,6 +613,38 @@ TEST_CASE("a bit that has changed where everything was on disk is damage: refuse
   CHECK(refused > 500);
 }
 
+TEST_CASE("zeros where the last segment had been written are damage, and zeros behind that are none", "[journal]") {
+  const known_log known(run_seed());
+  const std::vector<std::string>& all = std::prev(known.states.end())->second;
+  simulated_disk again = known.written.after_kill();
+  disk = &again;
+  // Opening writes all of it into a new file, which says how far that goes.
+  {
+    const journal log(small_log());
+  }
+  std::string last;
+  for (const std::string& path : again.paths())
+    if (path.ends_with(".kew")) last = path;
+  std::string& bytes = again.bytes(last);
+  const std::size_t end = bytes.find_last_not_of('\0') + 1;
+  for (std::size_t from = kew::detail::header_size; from < end + 16; from += 8) {
+    simulated_disk zeroed = again.after_kill();
+    disk = &zeroed;
+    std::string& some = zeroed.bytes(last);
+    std::fill(some.begin() + static_cast<std::ptrdiff_t>(from), some.end(), '\0');
+    zeroed.store(last);
+    bool refused = false;
+    try {
+      journal log(small_log());
+      REQUIRE(payloads(log) == all);
+    } catch (const durable_error&) {
+      refused = true;
+    }
+    INFO(last << " is zero from byte " << from << " of " << end << " on");
+    REQUIRE(refused == (from < end));
+  }
+}
+
 TEST_CASE("bytes of another place, another segment or another log are no records", "[journal]") {
   using namespace kew::detail;
   const known_log known(run_seed());
