@@ -5,17 +5,20 @@
 // Avoid when   a message may be lost with the process: work_queue.hpp takes many times as many a second. When several
 //              programs share a queue: a folder has one durable_queue at a time. On a network file system, where locks
 //              and syncs are what its server makes of them.
-// Threads      any number, any call. A log of 128 MB and more is opened by two: one reads and checks, the other one applies
-//              what is good. With sync::interval the queue has a thread of its own.
+// Threads      any number, any call. A log of 128 MB and more is opened by two, which decode messages at the same time. With sync::interval the queue has a thread of its own.
 // Progress     blocking. publish and a verdict wait for the disk: one fdatasync, which all threads that wait share.
 // Ordering     first in, first out; what comes back goes behind what is ready. After opening, as it was.
 // Errors       what the log cannot do throws durable_error, which names the file and the error, from publish, receive and
 //              verdicts. A disk without room for another segment is no end: publish throws, verdicts go on in the room
-//              that is kept for them, and what they settle makes room; meanwhile hand-overs are not counted on disk. After a write or a sync that failed every call
-//              throws: what was on the disk before that is there, and goes on where the folder is opened again, once the
-//              cause is gone. What the codec throws leaves publish. A delivery that is destroyed never throws.
-// Memory       every message, and less than 200 bytes with each, in blocks that grow with the most messages that there were
-//              at a time and are used again. Opening needs 64 bytes more with each and two files of the log, for a while.
+//              that is kept for them, and what they settle makes room; meanwhile hand-overs are not counted on disk. After
+//              a write or a sync that failed every call throws: what was on the disk before that is there, and goes on
+//              where the folder is opened again, once the cause is gone. A message that cannot be read from the disk when it
+//              is its turn stays, and receive throws. What the codec throws leaves publish. A delivery that is destroyed
+//              never throws.
+// Memory       every message that was published since it was opened, and less than 200 bytes with each, in blocks that grow
+//              with the most messages that there were at a time and are used again. What was in the folder before stays on
+//              disk until it is its turn, a few dozen messages at a time, and takes 16 bytes until then, 80 more where it
+//              was handed over or came back.
 // Units        bytes and std::chrono durations.
 //
 // What is kept. publish answers success when the message is on disk, and ack(), reject() and requeue() true when the
@@ -29,8 +32,9 @@
 // hand-over whose record no later sync has covered may not have been counted. With sync::interval: nothing that is older
 // than the interval and the time that a sync takes; both answers come sooner, and a thread of the queue's own syncs.
 //
-// A message that its codec refuses when the folder is opened is a dead letter with that reason. It is not delivered, but
-// counted as dead in dead_letters().counts(), and kept in the folder for a codec that knows it.
+// A message that its codec refuses is a dead letter with that reason. It is not delivered, but counted as dead in
+// dead_letters().counts(), and kept in the folder for a codec that knows it. The codec is asked when the folder is opened,
+// and decodes once more when the message is wanted.
 //
 // Folder       files of segment_size, reserved when they are made, one more of them for a full disk, and a lock. They take
 //              three times what is not acknowledged at most, and five segments more; of the smallest files the half is

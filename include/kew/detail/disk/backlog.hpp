@@ -96,7 +96,7 @@ class backlog {
   void erase(std::uint64_t id) noexcept {
     page& where = *page_of(id);
     record_place& place = where.places[id % in_a_page];
-    if (is_arranged()) --waiting_[index(state_at(place).in())];
+    if (is_arranged_) --waiting_[index(state_at(place).in())];
     forget_state(place);
     place = {};
     --count_;
@@ -150,8 +150,10 @@ class backlog {
       if (known.kept.dead != 0) ++waiting_[index(lane::dead)];
     }
     waiting_[index(lane::live)] = count_ - waiting_[index(lane::dead)];
+    is_arranged_ = true;
   }
 
+  bool is_empty() const noexcept { return count_ == 0; }
   /// How many there are in a lane, after arrange().
   std::size_t waiting(lane of) const noexcept { return waiting_[index(of)]; }
   /// Those that have a state, in order; some may have left.
@@ -202,18 +204,16 @@ class backlog {
     unused_states_.push_back(std::exchange(place.state_, 0));  // state_of has reserved it
   }
 
-  bool is_arranged() const noexcept { return waiting_[0] + waiting_[1] > 0; }
-  /// Whether its order is that of its id.
   static bool is_by_id(const state& known) noexcept { return known.kept.order == 0 && known.kept.dead == 0; }
 
-  /// The id of the first one whose order is not that of its id; 0 where there is none.
+  /// The id of the first dead letter, or of the first one that came back; 0 where there is none.
   std::uint64_t first_other(lane of) noexcept {
     const std::vector<std::uint64_t>& all = others_[index(of)];
     for (std::size_t& next = next_other_[index(of)]; next < all.size(); ++next)
       if (find(all[next]) != nullptr) return all[next];
     return 0;
   }
-  /// Of the others, which are all in the live lane.
+  /// Of those whose order is that of their ids, which are all in the live lane.
   std::uint64_t first_by_id() noexcept {
     for (; page_ < numbers_.size(); ++page_, place_ = 0)
       if (page* const where = page_of(numbers_[page_] * in_a_page); where != nullptr)
@@ -235,9 +235,10 @@ class backlog {
   std::vector<std::uint64_t> with_state_{};  ///< Ids, in order.
   std::size_t page_ = 0;                     ///< Of numbers_: what was before it has left, or is in others_,
   std::size_t place_ = 0;                    ///< and so has what was before this place of it.
-  std::vector<std::uint64_t> others_[2]{};   ///< By lane, in order: those whose order is not that of their ids.
+  std::vector<std::uint64_t> others_[2]{};   ///< By lane, in order: dead letters, and those that came back.
   std::size_t next_other_[2] = {0, 0};
   std::size_t waiting_[2] = {0, 0};
+  bool is_arranged_ = false;
 };
 
 }}}  // namespace kew::KEW_NAMESPACE::detail

@@ -138,7 +138,9 @@ class journal {
   void take(lane of) noexcept {
     const mutex::guard locked(mutex_);
     adopt(*std::exchange(candidates_[index(of)], nullptr));
-    if (backlog_.waiting(of) == 0) readers_[index(of)].close();
+    if (backlog_.waiting(of) > 0) return;
+    readers_[index(of)].close();
+    if (backlog_.is_empty()) backlog_ = {};
   }
 
   /// Takes those of the backlog for which `is_wanted(backlog::state)`, in order, and calls `use(waiting_message, refusal)`

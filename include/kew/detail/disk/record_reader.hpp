@@ -24,9 +24,11 @@ class record_reader {
     if (from.number != number_) open(folder, from.number);
     if (place.offset() < begin_ || place.offset() + place.size() > begin_ + bytes_.size()) fetch(folder, place);
     record_view record;
-    if (!read_record(bytes_, place.offset(), from.identity, record, begin_))
+    if (!read_record(bytes_, place.offset(), from.identity, record, begin_)) {
+      bytes_.clear();  // so that it is read anew if it is asked for once more
       refuse_damage(path_in(folder, segment_name(number_)),
                     "has a bad record at offset " + std::to_string(place.offset()));
+    }
     next_ = record.end;
     return record;
   }
