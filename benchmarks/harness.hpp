@@ -264,7 +264,9 @@ struct account {
   }
 };
 
-struct signals {
+/// On lines of its own: a thread looks at `ended` each time it finds nothing, and takes whatever shares the line from the
+/// thread that writes it. The count of round trips did: 1.3 times the time for every contender that is polled.
+struct alignas(128) signals {
   std::atomic<bool> go{false};
   std::atomic<bool> stop{false};   // producers: finish
   std::atomic<bool> ended{false};  // consumers: nothing comes any more
