@@ -128,11 +128,6 @@ inline constexpr std::size_t most_slots_in_a_line = 64;
 inline constexpr std::size_t smallest_by_slot = 4;
 inline constexpr std::size_t largest_by_slot = 184;
 
-/// Up to this size several numbered slots share a line; larger elements have lines to themselves, because a consumer
-/// close behind takes a shared line away while the producer fills it. 24-byte elements at capacity 1024: 135 M/s instead
-/// of 26.
-inline constexpr std::size_t largest_sharing_a_line = 16;
-
 /// How far ahead, in bytes, spsc_ring asks for the lines of its slots. Numbered slots: half as far nearly halved a
 /// stream, twice as far cut it to a third at capacity 1024; of slots with lines to themselves all lines must be asked
 /// for (64-byte elements at capacity 1024: 85 to 94 M/s instead of 15), and by the producer alone: a consumer that asks
