@@ -156,9 +156,12 @@ class basic_spsc_ring {
         built.build(first, n);
         built.keep();
         // From the last to the first, which the consumer waits for: so they appear together.
-        for (std::size_t i = n; i-- > 0;) {
-          numbered* const filled = numbered_.after(slot, i);
-          filled->number.store(positions_.next(position, i + 1), release);  // Edge "element": as in try_emplace.
+        Index number = positions_.next(position, n);
+        numbered* filled = numbered_.after(slot, n);
+        for (std::size_t i = 0; i < n; ++i) {
+          filled = numbered_.before(filled);
+          filled->number.store(number, release);  // Edge "element": as in try_emplace.
+          number = positions_.previous(number);
         }
         count(positions_.next(position, n));
         begin_push_stretch(numbered_.after(slot, n), positions_.next(position, n));

@@ -94,6 +94,7 @@ class numbered_slots<publication::by_slot, T, Capacity, Allocator, Index, Most> 
   slot* data() noexcept { return slots_.data(); }
   slot* end() const noexcept { return end_; }
 
+  slot* before(slot* one) noexcept { return (one != data() ? one : end()) - 1; }
   slot* after(slot* one) noexcept { return one + 1 != end() ? one + 1 : data(); }
   slot* after(slot* one, std::size_t n) noexcept {
     const auto to_end = static_cast<std::size_t>(end() - one);
