@@ -35,7 +35,10 @@ inline constexpr publication publication_of =
         : publication::by_count;
 
 /// No slot straddles a line that it could lie in. A larger one begins with a line, unless half as many lines again would be
-/// filled that way: then slots lie close together.
+/// filled that way: then slots lie close together. 64-byte elements 72 bytes apart instead of 128: 1.5 times the stream at
+/// capacity 1024 (147 M/s instead of 94), 1.2 to 1.4 times at 65536; median latency at 10 million messages a second 240 ns
+/// instead of 560 to 1,170; there and back 1.03 to 1.14 times as long. 128-byte ones, 136 apart instead of 192: 0.8 to 1.0
+/// times the stream at 1024, 1.4 to 1.6 times at 65536, 1.0 times there and back.
 constexpr std::size_t slot_alignment(std::size_t bytes, std::size_t least) noexcept {
   if (bytes <= cache_line) return max(least, std::bit_ceil(bytes));
   const std::size_t lines = (bytes + cache_line - 1) / cache_line;
