@@ -104,9 +104,9 @@ inline constexpr std::int64_t ticks_late = 16;
 
 // ---- Disk ------------------------------------------------------------------------------------------------------
 
-/// From how many bytes on a log is read by a thread of its own when it is opened; what is less is read in a tenth of a
-/// second. 1 GB, by one thread and by two, from memory and from a disk: messages of 1000 bytes 562 and 490, 1062 and 872
-/// ms; of 100 bytes 1430 and 1303, 2182 and 1431 ms.
+/// From how many bytes on a log is read by two threads when it is opened; what is less is read in some ten milliseconds.
+/// 1 GB, by one thread and by two, from memory and from a disk: messages of 1000 bytes 230 and 145, 680 and 620 ms; of 100
+/// bytes 365 and 292, 680 and 620 ms.
 inline constexpr std::uint64_t read_ahead_from = std::uint64_t{128} << 20;
 
 // ---- Rings -----------------------------------------------------------------------------------------------------
