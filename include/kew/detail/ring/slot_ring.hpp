@@ -119,13 +119,26 @@ class slot_ring {
   template <class... A>
   status try_emplace(A&&... arguments) noexcept(std::is_nothrow_constructible_v<T, A...>) {
     [[maybe_unused]] const push_turn turn(producing_, one_producer);
-    const Index position = pushed_.position();
-    const push_slot here = push_at(position);
-    if (is_ready(here)) [[likely]] {
-      if (here.is_last_in_group()) [[unlikely]] {
-        if (emplace_as<step::to_next_group>(position, here, std::forward<A>(arguments)...)) return status::success;
-      } else if (emplace_as<step::to_next_place>(position, here, std::forward<A>(arguments)...)) [[likely]] {
-        return status::success;
+    const Index word = pushed_.position();
+    if constexpr (knows_room && std::is_nothrow_constructible_v<T, A...>) {
+      if (is_known_free(word)) [[likely]] {
+        const push_slot here = push_at(word);
+        if (here.is_at(group_size<T> - 1)) [[unlikely]] {
+          if (emplace_known<step::to_next_group>(word, word, here, std::forward<A>(arguments)...))
+            return status::success;
+        } else if (emplace_known<step::to_next_place>(word, word, here, std::forward<A>(arguments)...)) [[likely]] {
+          return status::success;
+        }
+      }
+      return emplace_looking<passed_on<A>...>(std::forward<A>(arguments)...);
+    } else {
+      const push_slot here = push_at(bare(word));
+      if (is_ready(here)) [[likely]] {
+        if (here.is_last_in_group()) [[unlikely]] {
+          if (emplace_as<step::to_next_group>(word, here, std::forward<A>(arguments)...)) return status::success;
+        } else if (emplace_as<step::to_next_place>(word, here, std::forward<A>(arguments)...)) [[likely]] {
+          return status::success;
+        }
       }
     }
     return emplace_later<passed_on<A>...>(std::forward<A>(arguments)...);
@@ -142,16 +155,17 @@ class slot_ring {
     for (;;) {
       const finding room = find_room(pushed_.position());
       if (!room.answer) return 0;
-      Index position = room.position;
+      Index word = room.position;
+      const Index position = bare(word);
       const std::size_t run = run_of<slot_operation::push>(position, n);
       if constexpr (!many_push) {
         build(position, first, run);
-        pushed_.claim(position, positions_.next(position, run));
+        pushed_.claim(word, positions_.next(position, run));
         publish(position, run);
         return run;
       } else if constexpr (cannot_throw) {
         const Index next = positions_.next(position, run);
-        if (!pushed_.claim(position, next)) continue;
+        if (!pushed_.claim(word, must_look(next))) continue;
         auto to = slots_from<slot_operation::push>(position);
         settle_before(position, *to);
         for (std::size_t i = 1;; ++i, ++to, ++first) {
@@ -163,11 +177,12 @@ class slot_ring {
         finish_before<slot_operation::push>(next);
         return run;
       } else {
-        if (!pushed_.claim(position, hold(position))) continue;
-        holding held{*this, position};
+        if (!pushed_.claim(word, hold(word))) continue;
+        holding held{*this, hold(word)};
         build(position, first, run);
         settle_before(position, push_at(position));
-        const Index next = held.advance(run);
+        const Index next = positions_.next(position, run);
+        held.advance_to(must_look(next));
         publish(position, run);
         finish_before<slot_operation::push>(next);
         return run;
@@ -181,10 +196,14 @@ class slot_ring {
     [[maybe_unused]] const pop_turn turn(consuming_, one_consumer);
     const Index position = popped_.position();
     const pop_slot here = pop_at(position);
-    if (is_ready(here)) [[likely]] {
-      if (here.is_last_in_group()) [[unlikely]]
-        return pop_as<step::to_next_group>(position, here);
-      return pop_as<step::to_next_place>(position, here);
+    if (is_settled_before<slot_operation::pop>(position, here)) [[likely]] {
+      const slot_state seen = here.state().load(acquire);  // Edge "item"
+      if (seen == here.ready()) [[likely]] {
+        if (here.is_last_in_group()) [[unlikely]]
+          return pop_as<step::to_next_group>(position, here);
+        return pop_as<step::to_next_place>(position, here);
+      }
+      if (const status answer = nothing_at(position, here, seen); answer != status::success) return answer;
     }
     return pop_later();
   }
@@ -200,10 +219,14 @@ class slot_ring {
     [[maybe_unused]] const pop_turn turn(consuming_, one_consumer);
     const Index position = popped_.position();
     const pop_slot here = pop_at(position);
-    if (is_ready(here)) [[likely]] {
-      if (here.is_last_in_group()) [[unlikely]]
-        return consume_as<step::to_next_group>(position, here, std::forward<F>(f));
-      return consume_as<step::to_next_place>(position, here, std::forward<F>(f));
+    if (is_settled_before<slot_operation::pop>(position, here)) [[likely]] {
+      const slot_state seen = here.state().load(acquire);  // Edge "item"
+      if (seen == here.ready()) [[likely]] {
+        if (here.is_last_in_group()) [[unlikely]]
+          return consume_as<step::to_next_group>(position, here, std::forward<F>(f));
+        return consume_as<step::to_next_place>(position, here, std::forward<F>(f));
+      }
+      if (const status answer = nothing_at(position, here, seen); answer != status::success) return answer;
     }
     return consume_later(std::forward<F>(f));
   }
@@ -306,7 +329,7 @@ class slot_ring {
   /// How many elements are inside, as far as another thread can know: from 0 to the capacity, always, and exact where
   /// no thread pushes or pops at the same time. Any thread.
   std::size_t size_approx() const noexcept {
-    const Index pushed = pushed_.seen();
+    const Index pushed = bare(pushed_.seen());
     return positions_.distance(popped_.seen(), pushed);
   }
 
@@ -319,7 +342,7 @@ class slot_ring {
   explicit slot_ring(before_overflow start, const A&... room)
       : slots_(room...),
         positions_(slots_.size()),
-        pushed_(positions_.before(start, slot_operation::push)),
+        pushed_(positions_.before(start, slot_operation::push), must_look(Index{0})),
         popped_(positions_.before(start, slot_operation::pop)) {
     const slot_state free = positions_type::state_of(positions_.before(start, slot_operation::push));
     std::size_t left = capacity();
@@ -345,7 +368,19 @@ class slot_ring {
     return {slots_.data(), positions_, position};
   }
 
-  static Index hold(Index position) noexcept { return static_cast<Index>(position | positions_type::held); }
+  static Index hold(Index word) noexcept { return static_cast<Index>(word | positions_type::held); }
+
+  /// Whether producers may know that a slot is free without having looked at it.
+  static constexpr bool knows_room = many_push && positions_type::can_know_room;
+  /// What the producers' counter says, without the flag that tells how they find room.
+  static Index bare(Index word) noexcept {
+    if constexpr (knows_room) return positions_type::without_must_look(word);
+    return word;
+  }
+  static Index must_look(Index word) noexcept {
+    if constexpr (knows_room) return static_cast<Index>(word | positions_type::must_look);
+    return word;
+  }
 
   // A step to the next group is made by code of its own, so that one within a group, which is what most are, need not ask
   // again whether the group has ended: when it finishes.
@@ -379,28 +414,37 @@ class slot_ring {
     return here.state().load(acquire) == here.ready();
   }
 
-  /// A free slot, at `position` or, if other producers have moved on, later.
-  finding find_room(Index position) noexcept {
+  /// Whether the slot is free, and each push before has finished or is marked as overtaken, and no flag is set; all
+  /// without a look at the slots. Both are in the counter's line, which a push needs anyway.
+  [[gnu::always_inline]] bool is_known_free(Index word) const noexcept {
+    constexpr auto flags =
+        static_cast<Index>(positions_type::must_look | positions_type::held | positions_type::sealed);
+    return (word & flags) == 0 && pushed_.finished_before(word);
+  }
+
+  /// A free slot, at the position that `word` says or, if other producers have moved on, later.
+  finding find_room(Index word) noexcept {
     for (;;) {
       if constexpr (many_push) {
-        if ((position & positions_type::sealed) != 0) return {position, status::closed};
-        if ((position & positions_type::held) != 0) return {position, status::busy};
+        if ((word & positions_type::sealed) != 0) return {word, status::closed};
+        if ((word & positions_type::held) != 0) return {word, status::busy};
       }
+      const Index position = bare(word);
       // In this order: what has finished by the first look has by the second.
-      const bool all_in = !many_push || is_finished<slot_operation::push>(positions_.previous(position));
+      const bool all_in = is_finished_before<slot_operation::push>(position);
       const push_slot here = push_at(position);
       const slot_state seen = here.state().load(acquire);  // Edge "slot"
-      if (seen == here.ready()) return {position, status::success};
-      const Index now = many_push ? pushed_.position() : position;
-      if (now == position) return {position, all_in && seen == here.not_ready() ? status::full : status::busy};
-      position = now;
+      if (seen == here.ready()) return {word, status::success};
+      const Index now = many_push ? pushed_.position() : word;
+      if (now == word) return {word, all_in && seen == here.not_ready() ? status::full : status::busy};
+      word = now;
     }
   }
 
   /// A filled slot, at `position` or, if other consumers have moved on, later.
   finding find_item(Index position) noexcept {
     for (;;) {
-      const bool all_out = !many_pop || is_finished<slot_operation::pop>(positions_.previous(position));
+      const bool all_out = is_finished_before<slot_operation::pop>(position);
       const pop_slot here = pop_at(position);
       const slot_state seen = here.state().load(acquire);  // Edge "item"
       if (seen == here.ready()) return {position, status::success};
@@ -409,10 +453,17 @@ class slot_ring {
       position = now;
     }
   }
+  /// The answer of a pop whose slot was seen to be not filled, after the one before was seen to have finished: without
+  /// another look at the slot, whose line its producer may be about to take. success: other consumers have moved on.
+  [[gnu::always_inline]] status nothing_at(Index position, const pop_slot& here, slot_state seen) noexcept {
+    // Of a position that no pop has left, the pop before cannot have been overtaken: it has finished.
+    if (many_pop && popped_.position() != position) return status::success;
+    return nothing_there(position, seen == here.not_ready());
+  }
   status nothing_there(Index position, bool is_empty) noexcept {
     if constexpr (many_push)
       if (sealing_.load(relaxed)) [[unlikely]] {
-        const Index pushed = pushed_.seen();
+        const Index pushed = bare(pushed_.seen());
         if (pushed == (positions_.as_push(position) | positions_type::sealed)) return status::closed;
         // A push that was under way when the ring was sealed may still succeed.
         if ((pushed & positions_type::sealed) != 0) return status::busy;
@@ -451,6 +502,14 @@ class slot_ring {
     const slot_state seen = look(here.state());
     return seen != here.ready() && seen != here.overtaken();
   }
+  /// The one before this position has finished.
+  template <slot_operation Which>
+  bool is_finished_before(Index position) noexcept {
+    if constexpr (is_many<Which>)
+      return (positions_type::is_first_in_group(position) && counter<Which>().finished_before(position)) ||
+             is_finished<Which>(positions_.previous(position));
+    return true;
+  }
   /// It has finished, or is marked as overtaken. Either way each one before it has finished or is marked.
   template <class Slot>
   [[gnu::always_inline]] static bool is_settled(const atomic<slot_state>& state, const Slot& same_lap) noexcept {
@@ -461,16 +520,25 @@ class slot_ring {
     return state.load(acquire);
   }
 
+  /// Each one before this position has finished or is marked: seen in the line of this slot or, where it is the first one
+  /// there, in the counter's.
+  template <slot_operation Which>
+  [[gnu::always_inline]] bool is_settled_before(Index position, const slot<Which>& here) noexcept {
+    if constexpr (is_many<Which>)
+      return here.is_first_in_group() ? counter<Which>().finished_before(position)
+                                      : is_settled(here.state_before(), here);
+    return true;
+  }
   /// To be called before an operation finishes: each one before it has finished then, or is marked as overtaken.
   template <slot_operation Which>
   void settle_before(Index position, const slot<Which>& here) noexcept {
-    if constexpr (is_many<Which>)
-      if (!(here.is_first_in_group() ? counter<Which>().finished_before(position)
-                                     : is_settled(here.state_before(), here))) [[unlikely]]
-        mark_before<Which>(position);
+    if (!is_settled_before<Which>(position, here)) [[unlikely]]
+      mark_before<Which>(position);
   }
   template <slot_operation Which>
   [[gnu::noinline]] void mark_before(Index position) noexcept {
+    // relaxed: who finds this operation's slot handed over sees it, too.
+    if constexpr (Which == slot_operation::pop && knows_room) pop_was_overtaken_.store(true, relaxed);
     // A lap before is the slot of this position, so the walk ends there at the latest.
     Index oldest = position;
     for (;;) {
@@ -496,22 +564,19 @@ class slot_ring {
       if (positions_type::is_first_in_group(next)) counter<Which>().finish_before(next);
   }
 
-  /// Hands the slot over in the order above. Whether there is anything to mark is seen in the line of this slot or, where
-  /// it is the first one there, in the counter's.
-  // The first look is settle_before's; but g++ makes a value of a condition with two sides, and asks that again.
+  /// Hands the slot over where the ones before have been seen to.
   template <step Step, slot_operation Which>
-  [[gnu::always_inline]] void finish(Index position, const slot<Which>& here, Index next) noexcept {
-    if constexpr (is_many<Which>) {
-      if (here.is_first_in_group()) [[unlikely]] {
-        if (!counter<Which>().finished_before(position)) [[unlikely]]
-          return finish_later<Which>(position, next);
-      } else if (!is_settled(here.state_before(), here)) [[unlikely]] {
-        return finish_later<Which>(position, next);
-      }
-    }
+  [[gnu::always_inline]] void finish_settled(const slot<Which>& here, Index next) noexcept {
     hand_over(here);
     if constexpr (Step == step::to_either) finish_before<Which>(next);
     if constexpr (Step == step::to_next_group && is_many<Which>) counter<Which>().finish_before(next);
+  }
+  /// … and in the order above where they have not.
+  template <step Step, slot_operation Which>
+  [[gnu::always_inline]] void finish(Index position, const slot<Which>& here, Index next) noexcept {
+    if (!is_settled_before<Which>(position, here)) [[unlikely]]
+      return finish_later<Which>(position, next);
+    finish_settled<Step>(here, next);
   }
   template <slot_operation Which>
   [[gnu::noinline]] void finish_later(Index position, Index next) noexcept {
@@ -532,41 +597,90 @@ class slot_ring {
   //
   // What does not succeed at once goes on out of line, so that what does saves no registers for it.
 
-  /// False: another producer has taken that position. The slot has been found free.
+  /// False: another producer has taken that position. The slot is known to be free, and what is before it settled: from
+  /// the claim on, there is nothing but stores, so that a consumer that waits for the line cannot take it in between.
   template <step Step, class... A>
-  [[gnu::always_inline]] bool emplace_as(Index position, const push_slot& here, A&&... arguments) {
+  [[gnu::always_inline]] bool emplace_known(Index word, Index position, const push_slot& here, A&&... arguments) {
+    const Index next = this->next<Step>(position);
+    if (!pushed_.claim(word, Step == step::to_next_group ? must_look(next) : next)) return false;
+    std::construct_at(here.element(), std::forward<A>(arguments)...);
+    hand_over(here.at(word));
+    pushed_.finish_before(next);
+    return true;
+  }
+  /// The same, where the slot has been found free.
+  template <step Step, class... A>
+  [[gnu::always_inline]] bool emplace_as(Index word, const push_slot& here, A&&... arguments) {
+    const Index position = bare(word);
     const Index next = this->next<Step>(position);
     if constexpr (!many_push) {
       std::construct_at(here.element(), std::forward<A>(arguments)...);
-      pushed_.claim(position, next);
+      pushed_.claim(word, next);
       hand_over(here);
     } else if constexpr (std::is_nothrow_constructible_v<T, A...>) {
-      if (!pushed_.claim(position, next)) return false;
+      if (!pushed_.claim(word, must_look(next))) return false;
       std::construct_at(here.element(), std::forward<A>(arguments)...);
-      finish<Step>(position, here.at(position), next);
+      finish<Step>(position, knows_room ? here : here.at(word), next);
     } else {
-      if (!pushed_.claim(position, hold(position))) return false;
-      holding held{*this, position};
+      if (!pushed_.claim(word, hold(word))) return false;
+      holding held{*this, hold(word)};
       std::construct_at(here.element(), std::forward<A>(arguments)...);
       settle_before(position, here);
-      held.advance(1);
+      held.advance_to(must_look(next));
       hand_over(here);
       finish_before<slot_operation::push>(next);
     }
     return true;
   }
+  /// A push that has to look, and may begin a run of pushes that need not.
+  template <class... A>
+  [[gnu::noinline]] status emplace_looking(A... arguments) noexcept {
+    const Index word = pushed_.position();
+    const Index position = bare(word);
+    const push_slot here = push_at(position);
+    if (may_begin_run(position, here) && !pop_was_overtaken()) [[likely]]
+      if (emplace_known<step::to_next_place>(word, position, here, std::forward<A>(arguments)...)) [[likely]]
+        return status::success;
+    return emplace_later<A...>(std::forward<A>(arguments)...);
+  }
+  /// Whether the pushes that follow this one in its group need not look: all of the group is free, unless a pop has been
+  /// overtaken there; and the push before has finished, as it has where producers are not in each other's way.
+  [[gnu::always_inline]] bool may_begin_run(Index position, const push_slot& here) const noexcept {
+    constexpr std::size_t last = group_size<T> - 1;
+    return here.is_first_in_group() && pushed_.finished_before(position) && here.is_last_in_group_at(last) &&
+           here.state_of(last).load(acquire) == here.ready();  // Edge "slot": of each pop that this one speaks for
+  }
+  /// … that is, if this has not happened to any pop so far.
+  bool pop_was_overtaken() const noexcept { return many_pop && pop_was_overtaken_.load(relaxed); }
+  /// … or if it has not happened in this group.
+  bool is_group_free(const push_slot& here) const noexcept {
+    for (std::size_t place = 0; place != group_size<T> - 1; ++place)
+      if (here.state_of(place).load(acquire) != here.ready()) return false;  // Edge "slot"
+    return true;
+  }
   template <class... A>
   [[gnu::noinline]] status emplace_later(A... arguments) noexcept(std::is_nothrow_constructible_v<T, A...>) {
     for (;;) {
-      const finding room = find_room(pushed_.position());
-      if (!room.answer) return room.answer;
-      if (emplace_as<step::to_either>(room.position, push_at(room.position), std::forward<A>(arguments)...))
-        return status::success;
+      Index word = pushed_.position();
+      if (!is_ready(push_at(bare(word)))) {
+        const finding room = find_room(word);
+        if (!room.answer) return room.answer;
+        word = room.position;
+      }
+      const Index position = bare(word);
+      const push_slot here = push_at(position);
+      if constexpr (knows_room && many_pop && std::is_nothrow_constructible_v<T, A...>)
+        if (may_begin_run(position, here) && is_group_free(here)) {
+          if (emplace_known<step::to_next_place>(word, position, here, std::forward<A>(arguments)...))
+            return status::success;
+          continue;
+        }
+      if (emplace_as<step::to_either>(word, here, std::forward<A>(arguments)...)) return status::success;
     }
   }
 
   /// The element at a position that has been found filled, if no other consumer has taken that. It is destroyed and its
-  /// slot freed on the way out, whichever way that is.
+  /// slot freed on the way out, whichever way that is. A step of one kind: what is before it has been found settled.
   template <step Step>
   class claimed_item {
    public:
@@ -581,7 +695,10 @@ class slot_ring {
     [[gnu::always_inline]] ~claimed_item() {
       if (!claimed_) return;
       std::destroy_at(here_.element());
-      ring_.template finish<Step>(position_, here_.at(position_), next_);
+      if constexpr (Step == step::to_either)
+        ring_.template finish<Step>(position_, here_.at(position_), next_);
+      else
+        ring_.template finish_settled<Step>(here_.at(position_), next_);
     }
 
     explicit operator bool() const noexcept { return claimed_; }
@@ -655,14 +772,12 @@ class slot_ring {
   /// Keeps the other producers away while an element is constructed, without having moved the counter yet.
   struct holding {
     slot_ring& ring;
-    Index position;
+    Index held_word;
     bool advanced = false;
 
-    Index advance(std::size_t n) noexcept {
-      const Index next = ring.positions_.next(position, n);
-      ring.pushed_.advance(static_cast<Index>(next - hold(position)));
+    void advance_to(Index word) noexcept {
+      ring.pushed_.advance(static_cast<Index>(word - held_word));
       advanced = true;
-      return next;
     }
     ~holding() {
       if (!advanced) ring.pushed_.clear(positions_type::held);
@@ -682,6 +797,7 @@ class slot_ring {
   slots<group, Capacity, Allocator, most, group_size<T>> slots_;
   positions_type positions_;
   atomic<bool> sealing_{false};
+  atomic<bool> pop_was_overtaken_{false};
 
   side_counter<Producers, Index> pushed_;
   side_counter<Consumers, Index> popped_;
