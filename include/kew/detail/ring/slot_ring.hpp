@@ -662,20 +662,20 @@ class slot_ring {
   [[gnu::noinline]] status emplace_later(A... arguments) noexcept(std::is_nothrow_constructible_v<T, A...>) {
     for (;;) {
       Index word = pushed_.position();
+      if constexpr (knows_room && many_pop && std::is_nothrow_constructible_v<T, A...>) {
+        const Index position = bare(word);
+        if (const push_slot here = push_at(position); may_begin_run(position, here) && is_group_free(here)) {
+          if (emplace_known<step::to_next_place>(word, position, here, std::forward<A>(arguments)...))
+            return status::success;
+          continue;
+        }
+      }
       if (!is_ready(push_at(bare(word)))) {
         const finding room = find_room(word);
         if (!room.answer) return room.answer;
         word = room.position;
       }
-      const Index position = bare(word);
-      const push_slot here = push_at(position);
-      if constexpr (knows_room && many_pop && std::is_nothrow_constructible_v<T, A...>)
-        if (may_begin_run(position, here) && is_group_free(here)) {
-          if (emplace_known<step::to_next_place>(word, position, here, std::forward<A>(arguments)...))
-            return status::success;
-          continue;
-        }
-      if (emplace_as<step::to_either>(word, here, std::forward<A>(arguments)...)) return status::success;
+      if (emplace_as<step::to_either>(word, push_at(bare(word)), std::forward<A>(arguments)...)) return status::success;
     }
   }
 
