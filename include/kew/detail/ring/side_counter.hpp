@@ -12,7 +12,8 @@ namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
 template <cardinality Threads, class Index>
 class alignas(cache_line) side_counter {
  public:
-  explicit side_counter(Index start, Index = 0) noexcept : word_(start) {}
+  /// `flags` are those that are set from the beginning.
+  explicit side_counter(Index start, Index flags = 0) noexcept : word_(static_cast<Index>(start | flags)) {}
 
   Index position() const noexcept { return word_.load(relaxed); }
   Index seen() const noexcept { return word_.load(relaxed); }

@@ -160,7 +160,7 @@ class slot_ring {
       const std::size_t run = run_of<slot_operation::push>(position, n);
       if constexpr (!many_push) {
         build(position, first, run);
-        pushed_.claim(word, positions_.next(position, run));
+        pushed_.claim(word, must_look(positions_.next(position, run)));
         publish(position, run);
         return run;
       } else if constexpr (cannot_throw) {
@@ -347,7 +347,7 @@ class slot_ring {
     const slot_state free = positions_type::state_of(positions_.before(start, slot_operation::push));
     std::size_t left = capacity();
     for (std::size_t i = 0; i < slots_.slot_count(); ++i, left -= group_size<T>)
-      std::construct_at(slots_.data() + i, free, min(left, group_size<T>));
+      std::construct_at(slots_.data() + i, free, min(left, group_size<T>), positions_type::filled);
   }
 
   /// The largest capacity that the index can count.
@@ -371,7 +371,7 @@ class slot_ring {
   static Index hold(Index word) noexcept { return static_cast<Index>(word | positions_type::held); }
 
   /// Whether producers may know that a slot is free without having looked at it.
-  static constexpr bool knows_room = many_push && positions_type::can_know_room;
+  static constexpr bool knows_room = positions_type::can_know_room;
   /// What the producers' counter says, without the flag that tells how they find room.
   static Index bare(Index word) noexcept {
     if constexpr (knows_room) return positions_type::without_must_look(word);
@@ -414,12 +414,16 @@ class slot_ring {
     return here.state().load(acquire) == here.ready();
   }
 
+  bool push_has_finished_before(Index position) const noexcept {
+    if constexpr (many_push) return pushed_.finished_before(position);
+    return true;
+  }
   /// Whether the slot is free, and each push before has finished or is marked as overtaken, and no flag is set; all
   /// without a look at the slots. Both are in the counter's line, which a push needs anyway.
   [[gnu::always_inline]] bool is_known_free(Index word) const noexcept {
     constexpr auto flags =
         static_cast<Index>(positions_type::must_look | positions_type::held | positions_type::sealed);
-    return (word & flags) == 0 && pushed_.finished_before(word);
+    return (word & flags) == 0 && push_has_finished_before(word);
   }
 
   /// A free slot, at the position that `word` says or, if other producers have moved on, later.
@@ -605,7 +609,7 @@ class slot_ring {
     if (!pushed_.claim(word, Step == step::to_next_group ? must_look(next) : next)) return false;
     std::construct_at(here.element(), std::forward<A>(arguments)...);
     hand_over(here.at(word));
-    pushed_.finish_before(next);
+    if constexpr (many_push) pushed_.finish_before(next);
     return true;
   }
   /// The same, where the slot has been found free.
@@ -613,9 +617,13 @@ class slot_ring {
   [[gnu::always_inline]] bool emplace_as(Index word, const push_slot& here, A&&... arguments) {
     const Index position = bare(word);
     const Index next = this->next<Step>(position);
-    if constexpr (!many_push) {
+    if constexpr (!many_push && std::is_nothrow_constructible_v<T, A...>) {
+      pushed_.claim(word, must_look(next));
       std::construct_at(here.element(), std::forward<A>(arguments)...);
-      pushed_.claim(word, next);
+      hand_over(here);
+    } else if constexpr (!many_push) {
+      std::construct_at(here.element(), std::forward<A>(arguments)...);
+      pushed_.claim(word, must_look(next));
       hand_over(here);
     } else if constexpr (std::is_nothrow_constructible_v<T, A...>) {
       if (!pushed_.claim(word, must_look(next))) return false;
@@ -643,17 +651,18 @@ class slot_ring {
         return status::success;
     return emplace_later<A...>(std::forward<A>(arguments)...);
   }
-  /// Whether the pushes that follow this one in its group need not look: all of the group is free, unless a pop has been
-  /// overtaken there; and the push before has finished, as it has where producers are not in each other's way.
   [[gnu::always_inline]] bool may_begin_run(Index position, const push_slot& here) const noexcept {
-    constexpr std::size_t last = group_size<T> - 1;
-    return here.is_first_in_group() && pushed_.finished_before(position) && here.is_last_in_group_at(last) &&
-           here.state_of(last).load(acquire) == here.ready();  // Edge "slot": of each pop that this one speaks for
+    return here.is_first_in_group() && push_has_finished_before(position) && is_group_free(here);
+  }
+  /// Whether all of a group is free, unless a pop has been overtaken there: when its last one finished, it spoke for those
+  /// before.
+  [[gnu::always_inline]] static bool is_group_free(const push_slot& here) noexcept {
+    return here.state_of(group_size<T> - 1).load(acquire) == here.ready();  // Edge "slot"
   }
   /// … that is, if this has not happened to any pop so far.
   bool pop_was_overtaken() const noexcept { return many_pop && pop_was_overtaken_.load(relaxed); }
   /// … or if it has not happened in this group.
-  bool is_group_free(const push_slot& here) const noexcept {
+  static bool is_group_free_but_for_the_last(const push_slot& here) noexcept {
     for (std::size_t place = 0; place != group_size<T> - 1; ++place)
       if (here.state_of(place).load(acquire) != here.ready()) return false;  // Edge "slot"
     return true;
@@ -664,7 +673,8 @@ class slot_ring {
       Index word = pushed_.position();
       if constexpr (knows_room && many_pop && std::is_nothrow_constructible_v<T, A...>) {
         const Index position = bare(word);
-        if (const push_slot here = push_at(position); may_begin_run(position, here) && is_group_free(here)) {
+        if (const push_slot here = push_at(position);
+            may_begin_run(position, here) && is_group_free_but_for_the_last(here)) {
           if (emplace_known<step::to_next_place>(word, position, here, std::forward<A>(arguments)...))
             return status::success;
           continue;

@@ -41,9 +41,7 @@ class slot_view {
   atomic<slot_state>& state_of(std::size_t place) const noexcept { return group_->state(place); }
   bool is_at(std::size_t place) const noexcept { return place_ == place; }
   bool is_first_in_group() const noexcept { return is_at(0); }
-  bool is_last_in_group() const noexcept { return is_last_in_group_at(place_); }
-  /// Whether it would be the last one there.
-  bool is_last_in_group_at(std::size_t place) const noexcept { return group_->is_last(place); }
+  bool is_last_in_group() const noexcept { return group_->is_last(place_); }
 
   /// What the state is while the slot waits for this operation, and while that is under way: free, or filled.
   slot_state ready() const noexcept { return ready_; }
