@@ -43,7 +43,7 @@ class slot_positions {
   static constexpr int fewest_place_bits = std::countr_zero(std::bit_ceil(GroupSize));
 
  public:
-  /// Whether a position has a bit for must_look.
+  /// Whether a word has a bit for must_look.
   static constexpr bool can_know_room = GroupSize > 1 && digits - state_bits - fewest_place_bits >= 3;
 
  private:

@@ -23,6 +23,12 @@
 //
 // - The producers' counter carries two flags, `sealed` for closing and `held` for constructors that may throw. Pops
 //   look at it only once a thread has begun to seal the ring.
+//
+// - Where a producer finds a whole group of slots free, as it does in a ring that is not nearly full, the pushes that
+//   fill it do not look at their slots: a third flag in the counter, must_look, is away. Each look would fetch the line
+//   that a waiting consumer looks at, and the store after it would have to take the line again. Whether the push before
+//   has finished is said beside the counter then. Where producers get into each other's way, and where the ring is
+//   nearly full, the flag is there, and they look.
 #pragma once
 
 #include <cstddef>
@@ -368,11 +374,13 @@ class slot_ring {
     return {slots_.data(), positions_, position};
   }
 
+  // What the producers' counter says is called a word: a position with flags. A consumers' word has none.
+
   static Index hold(Index word) noexcept { return static_cast<Index>(word | positions_type::held); }
 
-  /// Whether producers may know that a slot is free without having looked at it.
+  /// Whether producers may know that a slot is free without a look at it.
   static constexpr bool knows_room = positions_type::can_know_room;
-  /// What the producers' counter says, without the flag that tells how they find room.
+  /// Without the flag that says whether they do.
   static Index bare(Index word) noexcept {
     if constexpr (knows_room) return positions_type::without_must_look(word);
     return word;
@@ -402,7 +410,7 @@ class slot_ring {
 
   // ---- Looking for a slot ----------------------------------------------------------------------------------------
 
-  /// success: the slot at that position is ready. Else the answer of the call.
+  /// success: the slot at that position is ready; of a push it is a word. Else the answer of the call.
   struct finding {
     Index position;
     status answer;
@@ -414,16 +422,16 @@ class slot_ring {
     return here.state().load(acquire) == here.ready();
   }
 
-  bool push_has_finished_before(Index position) const noexcept {
-    if constexpr (many_push) return pushed_.finished_before(position);
-    return true;
-  }
-  /// Whether the slot is free, and each push before has finished or is marked as overtaken, and no flag is set; all
-  /// without a look at the slots. Both are in the counter's line, which a push needs anyway.
+  /// Whether the slot at that word's position is free, no flag is set, and each push before has finished or is marked.
+  /// All this is in the counter's line, which a push needs anyway.
   [[gnu::always_inline]] bool is_known_free(Index word) const noexcept {
     constexpr auto flags =
         static_cast<Index>(positions_type::must_look | positions_type::held | positions_type::sealed);
     return (word & flags) == 0 && push_has_finished_before(word);
+  }
+  bool push_has_finished_before(Index position) const noexcept {
+    if constexpr (many_push) return pushed_.finished_before(position);
+    return true;
   }
 
   /// A free slot, at the position that `word` says or, if other producers have moved on, later.
@@ -457,10 +465,10 @@ class slot_ring {
       position = now;
     }
   }
-  /// The answer of a pop whose slot was seen to be not filled, after the one before was seen to have finished: without
-  /// another look at the slot, whose line its producer may be about to take. success: other consumers have moved on.
+  /// The answer of a pop whose slot was seen to be not filled, after what is before it was seen to be settled. Without
+  /// another look at the slot: its producer may be about to take the line. success: other consumers have moved on.
   [[gnu::always_inline]] status nothing_at(Index position, const pop_slot& here, slot_state seen) noexcept {
-    // Of a position that no pop has left, the pop before cannot have been overtaken: it has finished.
+    // A position from which no pop has moved on, so that none can have overtaken the one before: that one has finished.
     if (many_pop && popped_.position() != position) return status::success;
     return nothing_there(position, seen == here.not_ready());
   }
@@ -541,8 +549,11 @@ class slot_ring {
   }
   template <slot_operation Which>
   [[gnu::noinline]] void mark_before(Index position) noexcept {
-    // relaxed: who finds this operation's slot handed over sees it, too.
-    if constexpr (Which == slot_operation::pop && knows_room) pop_was_overtaken_.store(true, relaxed);
+    if constexpr (Which == slot_operation::pop && knows_room) {
+      // Written once, because it lies in a line that all threads read. relaxed: seen by each thread that sees the slot of
+      // this pop, or a mark by it.
+      if (!pop_was_overtaken_.load(relaxed)) pop_was_overtaken_.store(true, relaxed);
+    }
     // A lap before is the slot of this position, so the walk ends there at the latest.
     Index oldest = position;
     for (;;) {
@@ -601,8 +612,8 @@ class slot_ring {
   //
   // What does not succeed at once goes on out of line, so that what does saves no registers for it.
 
-  /// False: another producer has taken that position. The slot is known to be free, and what is before it settled: from
-  /// the claim on, there is nothing but stores, so that a consumer that waits for the line cannot take it in between.
+  /// False: another producer has taken that position. The slot is known to be free, and what is before it settled. After
+  /// the claim there are only stores, so that a consumer that looks at the line does not take it between two of them.
   template <step Step, class... A>
   [[gnu::always_inline]] bool emplace_known(Index word, Index position, const push_slot& here, A&&... arguments) {
     const Index next = this->next<Step>(position);
@@ -628,7 +639,7 @@ class slot_ring {
     } else if constexpr (std::is_nothrow_constructible_v<T, A...>) {
       if (!pushed_.claim(word, must_look(next))) return false;
       std::construct_at(here.element(), std::forward<A>(arguments)...);
-      finish<Step>(position, knows_room ? here : here.at(word), next);
+      finish<Step>(position, here.at(word), next);
     } else {
       if (!pushed_.claim(word, hold(word))) return false;
       holding held{*this, hold(word)};
@@ -640,7 +651,7 @@ class slot_ring {
     }
     return true;
   }
-  /// A push that has to look, and may begin a run of pushes that need not.
+  /// A push that has to look; those that follow it in its group need not, if all of that is free.
   template <class... A>
   [[gnu::noinline]] status emplace_looking(A... arguments) noexcept {
     const Index word = pushed_.position();
@@ -651,18 +662,15 @@ class slot_ring {
         return status::success;
     return emplace_later<A...>(std::forward<A>(arguments)...);
   }
+  /// Whether this push is the first in a group that is free, the push before has finished, as it has where producers are
+  /// not in each other's way. Unless a pop has been overtaken: when one finishes, it speaks for those before.
   [[gnu::always_inline]] bool may_begin_run(Index position, const push_slot& here) const noexcept {
-    return here.is_first_in_group() && push_has_finished_before(position) && is_group_free(here);
+    return here.is_first_in_group() && push_has_finished_before(position) &&
+           here.state_of(group_size<T> - 1).load(acquire) == here.ready();  // Edge "slot"
   }
-  /// Whether all of a group is free, unless a pop has been overtaken there: when its last one finished, it spoke for those
-  /// before.
-  [[gnu::always_inline]] static bool is_group_free(const push_slot& here) noexcept {
-    return here.state_of(group_size<T> - 1).load(acquire) == here.ready();  // Edge "slot"
-  }
-  /// … that is, if this has not happened to any pop so far.
   bool pop_was_overtaken() const noexcept { return many_pop && pop_was_overtaken_.load(relaxed); }
-  /// … or if it has not happened in this group.
-  static bool is_group_free_but_for_the_last(const push_slot& here) noexcept {
+  /// Where a pop was: whether it was none in this group, or has finished.
+  static bool are_others_free(const push_slot& here) noexcept {
     for (std::size_t place = 0; place != group_size<T> - 1; ++place)
       if (here.state_of(place).load(acquire) != here.ready()) return false;  // Edge "slot"
     return true;
@@ -673,8 +681,7 @@ class slot_ring {
       Index word = pushed_.position();
       if constexpr (knows_room && many_pop && std::is_nothrow_constructible_v<T, A...>) {
         const Index position = bare(word);
-        if (const push_slot here = push_at(position);
-            may_begin_run(position, here) && is_group_free_but_for_the_last(here)) {
+        if (const push_slot here = push_at(position); may_begin_run(position, here) && are_others_free(here)) {
           if (emplace_known<step::to_next_place>(word, position, here, std::forward<A>(arguments)...))
             return status::success;
           continue;
@@ -690,7 +697,8 @@ class slot_ring {
   }
 
   /// The element at a position that has been found filled, if no other consumer has taken that. It is destroyed and its
-  /// slot freed on the way out, whichever way that is. A step of one kind: what is before it has been found settled.
+  /// slot freed on the way out, whichever way that is. Where the kind of step is known, what is before it has been found
+  /// settled.
   template <step Step>
   class claimed_item {
    public:
@@ -803,10 +811,12 @@ class slot_ring {
   static constexpr const char* one_consumer =
       "kew::mpsc_ring: a second thread pops while a pop is under way; this ring allows one consumer";
 
-  // Written when the ring is made and when it is sealed, so read by both sides without any line moving.
+  // Written when the ring is made, when it is sealed and when a pop is overtaken for the first time, so read by both sides
+  // without any line moving.
   slots<group, Capacity, Allocator, most, group_size<T>> slots_;
   positions_type positions_;
   atomic<bool> sealing_{false};
+  /// Of a group whose last slot is free, others may be not.
   atomic<bool> pop_was_overtaken_{false};
 
   side_counter<Producers, Index> pushed_;
