@@ -177,6 +177,8 @@ void add_many_consumers(std::vector<scenario>& all, const char* name) {
   to.template add<4, 4, does<pop_two>, does<consume>, does<pop_value, push_move>>("batch, pop, and pop before push");
   to.template add<4, 4, does<pop_value>, does<pop_value>, does<pop_value>, does<pop_value, push_move>>(
       "pop three times, and pop before push");
+  // A group whose last slot is free need not be free, where a pop has been overtaken.
+  to.template add<2, 2, does<pop_value>, does<pop_value>, does<push_move, push_move>>("pop, pop, and a run of pushes");
 }
 
 template <class Ring>
