@@ -102,6 +102,8 @@ void add_pairs(std::vector<scenario>& all, const char* name) {
       "push and pop, capacity 1");
   to.template add<2, 1, does<push_copy, push_move, push_copy, push_move>,
                   does<pop_value, pop_into, consume, pop_value>>("push and pop, capacity 2");
+  // Both slots of a line are free before the first of these pushes, where the pops come first.
+  to.template add<2, 2, does<push_move, push_move>, does<pop_value, pop_value>>("a run of pushes, and pop");
   to.template add<3, 2, does<push_move, push_copy, push_move, push_move>,
                   does<pop_value, pop_value, pop_value, pop_value, pop_value>>("push and pop, capacity 3");
   to.template add<1, 1, does<push_copy, push_copy, push_copy>, does<pop_into, pop_into, pop_into>>("push and pop into");
