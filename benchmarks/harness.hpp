@@ -135,6 +135,22 @@ std::uint64_t number_of(const T& item) {
   }
 }
 
+/// Makes `item` the one with this number. A message stays in memory, and its beginning is written by one store as wide as
+/// the loads of a copy. A load of what several stores have written waits until these have left the store buffer, behind all
+/// stores to lines that another core has; which contender had such loads was up to the compiler, and made 15 or 84 million
+/// messages of 64 bytes a second of one and the same library.
+template <class T>
+[[gnu::always_inline]] inline void renumber(T& item, std::uint64_t number) {
+  if constexpr (requires { item.payload; }) {
+    using beginning [[gnu::vector_size(16)]] = std::uint64_t;
+    const beginning words{number, 0};
+    std::memcpy(&item, &words, sizeof(words));
+    asm volatile("" : "+m"(item));
+  } else {
+    item = make_item<T>(number);
+  }
+}
+
 /// Makes the compiler bring all of an item out of the queue. It leaves out what nothing reads, and a consumer that takes 8
 /// of an item's 64 bytes has half of its lines to wait for.
 template <class T>
@@ -264,7 +280,9 @@ struct account {
   }
 };
 
-struct signals {
+/// On lines of its own: a thread looks at `ended` each time it finds nothing, and takes whatever shares the line from the
+/// thread that writes it. The count of round trips did: 1.3 times the time for every contender that is polled.
+struct alignas(128) signals {
   std::atomic<bool> go{false};
   std::atomic<bool> stop{false};   // producers: finish
   std::atomic<bool> ended{false};  // consumers: nothing comes any more

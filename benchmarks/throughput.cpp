@@ -51,16 +51,17 @@ account transfer(job todo, nanoseconds time) {
     std::uint64_t number = static_cast<std::uint64_t>(index) + 1;
     std::uint64_t count = 0;
     constexpr std::size_t between_looks = 256;  // nobody is slowed down by looking at `stop`
-    std::vector<T> items(batch);
+    std::vector<T> items(batch, make_item<T>(0));
+    T single = make_item<T>(0);
     do {
       if (batch > 1) {
-        for (T& item : items) item = make_item<T>(std::exchange(number, number + producers));
+        for (T& item : items) renumber(item, std::exchange(number, number + producers));
         send_n(to, items.data(), batch);
         count += batch;
       } else if constexpr (!requires { Port::whole_batch; }) {
         for (std::size_t i = 0; i < between_looks; ++i) {
-          T item = make_item<T>(std::exchange(number, number + producers));
-          send(to, item);
+          renumber(single, std::exchange(number, number + producers));
+          send(to, single);
         }
         count += between_looks;
       }

@@ -8,6 +8,7 @@
 //              asked to go on.
 #pragma once
 
+#include <algorithm>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
@@ -19,8 +20,12 @@
 #include <vector>
 
 #include <kew/config.hpp>
+#include <kew/detail/disk/backlog.hpp>
+#include <kew/detail/disk/disk_error.hpp>
 #include <kew/detail/disk/file.hpp>
+#include <kew/detail/disk/file_bytes.hpp>
 #include <kew/detail/disk/record.hpp>
+#include <kew/detail/disk/record_reader.hpp>
 #include <kew/detail/disk/replay.hpp>
 #include <kew/durable_options.hpp>
 #include <kew/error.hpp>
@@ -53,7 +58,7 @@ class durable_folder {
     const std::string path = folder.string();
     detail::open_file lock;
     // A copy may have none.
-    if (lock.open(detail::replay::path_in(path, "lock"), detail::file_use::read) == 0 &&
+    if (lock.open(detail::path_in(path, "lock"), detail::file_use::read) == 0 &&
         detail::file_lock(lock.get()) == EWOULDBLOCK)
       detail::raise_error(durable_error("kew: " + path + " is open, in this process or in another one", path,
                                         std::make_error_code(std::errc::operation_would_block)));
@@ -65,14 +70,23 @@ class durable_folder {
       ++sizes_.files;
       sizes_.bytes += each.file_size;
     }
-    const std::vector<detail::found_message*> messages = log.messages();
-    messages_.reserve(messages.size());
-    for (detail::found_message* const each : messages) {
-      const detail::journal_message& message = *each->message;
-      sizes_.kept += message.size;
-      messages_.push_back({message.id, message.state.attempts, message.state.failures, message.state.handed != 0,
-                           message.state.dead != 0, message.reason ? *message.reason : std::string(),
-                           std::move(each->payload)});
+    // The bytes of a message are read when it is known that it is still there.
+    std::vector<std::uint64_t> ids;
+    log.messages().for_each([&](std::uint64_t id, const detail::record_place&) {
+      ids.push_back(id);
+      return true;
+    });
+    std::sort(ids.begin(), ids.end(),
+              [&](std::uint64_t a, std::uint64_t b) { return log.messages().order(a) < log.messages().order(b); });
+    messages_.reserve(ids.size());
+    detail::record_reader reader;
+    for (const std::uint64_t id : ids) {
+      const detail::record_place& place = *log.messages().find(id);
+      const detail::backlog::state& known = log.messages().state_at(place);
+      const detail::record_view record = reader.read(path, *log.segments()[place.segment()].kept, place);
+      sizes_.kept += place.size();
+      messages_.push_back({id, known.kept.attempts, known.kept.failures, known.kept.handed != 0, known.kept.dead != 0,
+                           known.reason ? *known.reason : std::string(), std::string(detail::message_in(record))});
     }
   }
 

@@ -5,17 +5,20 @@
 // Avoid when   a message may be lost with the process: work_queue.hpp takes many times as many a second. When several
 //              programs share a queue: a folder has one durable_queue at a time. On a network file system, where locks
 //              and syncs are what its server makes of them.
-// Threads      any number, any call. A log of 128 MB and more is opened by two: one reads and checks, the other one applies
-//              what is good. With sync::interval the queue has a thread of its own.
+// Threads      any number, any call. A log of 128 MB and more is opened by two, which decode messages at the same time. With sync::interval the queue has a thread of its own.
 // Progress     blocking. publish and a verdict wait for the disk: one fdatasync, which all threads that wait share.
 // Ordering     first in, first out; what comes back goes behind what is ready. After opening, as it was.
 // Errors       what the log cannot do throws durable_error, which names the file and the error, from publish, receive and
 //              verdicts. A disk without room for another segment is no end: publish throws, verdicts go on in the room
-//              that is kept for them, and what they settle makes room; meanwhile hand-overs are not counted on disk. After a write or a sync that failed every call
-//              throws: what was on the disk before that is there, and goes on where the folder is opened again, once the
-//              cause is gone. What the codec throws leaves publish. A delivery that is destroyed never throws.
-// Memory       every message, and less than 200 bytes with each, in blocks that grow with the most messages that there were
-//              at a time and are used again. Opening needs 64 bytes more with each and two files of the log, for a while.
+//              that is kept for them, and what they settle makes room; meanwhile hand-overs are not counted on disk. After
+//              a write or a sync that failed every call throws: what was on the disk before that is there, and goes on
+//              where the folder is opened again, once the cause is gone. A message that cannot be read from the disk when it
+//              is its turn stays, and receive throws. What the codec throws leaves publish. A delivery that is destroyed
+//              never throws.
+// Memory       every message that was published since it was opened, and less than 200 bytes with each, in blocks that grow
+//              with the most messages that there were at a time and are used again. What was in the folder before stays on
+//              disk until it is its turn, a few dozen messages at a time, and takes 16 bytes until then, 80 more where it
+//              was handed over or came back.
 // Units        bytes and std::chrono durations.
 //
 // What is kept. publish answers success when the message is on disk, and ack(), reject() and requeue() true when the
@@ -29,8 +32,9 @@
 // hand-over whose record no later sync has covered may not have been counted. With sync::interval: nothing that is older
 // than the interval and the time that a sync takes; both answers come sooner, and a thread of the queue's own syncs.
 //
-// A message that its codec refuses when the folder is opened is a dead letter with that reason. It is not delivered, but
-// counted as dead in dead_letters().counts(), and kept in the folder for a codec that knows it.
+// A message that its codec refuses is a dead letter with that reason. It is not delivered, but counted as dead in
+// dead_letters().counts(), and kept in the folder for a codec that knows it. The codec is asked when the folder is opened,
+// and decodes once more when the message is wanted.
 //
 // Folder       files of segment_size, reserved when they are made, one more of them for a full disk, and a lock. They take
 //              three times what is not acknowledged at most, and five segments more; of the smallest files the half is
@@ -145,12 +149,14 @@ class durable_core final : public books<durable_core<T, Wait>, durable_message<T
                                   .interval = how.sync.time(),
                                   .segment_size = how.segment_size,
                                   .repair = how.repair,
-                                  .on_recovery = how.on_recovery});
-    for (auto& [kept, payload] : log_->take_found()) {
-      restore(*kept, payload);
-      std::string().swap(payload);  // its memory is used for the next
-    }
+                                  .on_recovery = how.on_recovery,
+                                  .refusal = asks_the_codec ? &durable_core::refusal : nullptr});
+    const std::int64_t date = calendar_now();
+    log_->take_early(
+        [&](const backlog::state& of) { return of.refusal || of.kept.due > date || has_failed_for_good(of.kept); },
+        [this](const journal::waiting_message& found, const std::string* refusal) { restore(found, refusal); });
     on_recovery_ = nullptr;
+    for (const lane each : {lane::live, lane::dead}) this->without_visits().add_waiting(each, log_->waiting(each));
   }
 
   status publish(lane in, T& message, const any_limit& limit) {
@@ -222,6 +228,7 @@ class durable_core final : public books<durable_core<T, Wait>, durable_message<T
           result<delivery<T>> made(std::in_place, *this, here.ledger().next_ticket(first), first.attempts() + 1,
                                    std::move(why), lent(first));
           here.ledger().hand_over(first, now);
+          if (early_[index(from)].entries > 0) --early_[index(from)].entries;
           return made;
         });
     if (out) log_->write(end);
@@ -445,55 +452,123 @@ class durable_core final : public books<durable_core<T, Wait>, durable_message<T
       }
   }
 
-  // ---- Opening ---------------------------------------------------------------------------------------------------
+  // ---- What was there when it was opened -------------------------------------------------------------------------
 
-  static T made_of(std::string& payload) {
-    if constexpr (std::is_same_v<T, std::string>)
-      return std::move(payload);
-    else
-      return codec<T>::decode(payload);
-  }
+  static T made_of(std::string_view payload) { return codec<T>::decode(payload); }
 
-  void restore(journal_message& kept, std::string& payload) {
-    unsigned failures = kept.state.failures;
-    if (kept.state.handed != 0) ++failures;
-    if (kept.state.dead == 0 && failures >= max_attempts_) {
-      log_->died(kept, failed_times(failures), 0, 0);
-      failures = 0;
-    }
-    ledger<durable_message<T>>& entries = this->without_visits();
-    entry* added = nullptr;
-    const lane in = kept.state.dead != 0 ? lane::dead : lane::live;
-    const auto decode = [&] { added = &entries.add(in, kept, made_of(payload)); };
+  /// Calls `action`, which decodes. What is thrown for the message is the answer, or nothing.
+  template <class Action>
+  static std::unique_ptr<const std::string> refusal_of(Action action) {
 #if defined(__cpp_exceptions)
     try {
-      decode();
+      action();
     } catch (const std::bad_alloc&) {
       throw;
     } catch (const std::exception& refusal) {
-      return bury_undecodable(kept, payload, refusal.what());
+      return std::make_unique<const std::string>(refusal.what());
     } catch (...) {
-      return bury_undecodable(kept, payload, "no reason given");
+      return std::make_unique<const std::string>("no reason given");
     }
 #else
-    decode();
+    action();
 #endif
-    entries.restore(
-        *added, kept.state.attempts, failures,
-        in == lane::dead ? std::make_unique<const std::string>(kept.reason ? *kept.reason : std::string()) : nullptr);
-    if (kept.state.due == 0) return;
-    const std::int64_t date = calendar_now();
-    const std::int64_t left = kept.state.due > date ? detail::min(kept.state.due - date, kept.state.delay) : 0;
-    if (left > 0) entries.restore_delay(*added, time_after(now(), std::chrono::nanoseconds(left)));
+    return nullptr;
+  }
+  static std::unique_ptr<const std::string> refusal(std::string_view payload) {
+    return refusal_of([payload] { static_cast<void>(made_of(payload)); });
+  }
+  /// Those that are any bytes are never refused.
+  static constexpr bool asks_the_codec = !std::is_same_v<T, std::string> && !std::is_same_v<T, std::vector<std::byte>>;
+
+  /// An end of the queue while it was outstanding was a failure.
+  static unsigned failures_of(const record_state& state) noexcept { return state.failures + state.handed; }
+  bool has_failed_for_good(const record_state& state) const noexcept {
+    return state.dead == 0 && failures_of(state) >= max_attempts_;
   }
 
-  void bury_undecodable(journal_message& kept, std::string_view payload, const char* why) {
+  /// What cannot wait on disk until it is wanted: what is delayed, and what has to become a dead letter.
+  void restore(const journal::waiting_message& found, const std::string* refusal) {
+    journal_message& kept = found.message;
+    const unsigned failures = failures_of(kept.state);
+    const bool has_failed = has_failed_for_good(kept.state);
+    if (has_failed) log_->died(kept, failed_times(failures), 0, 0);
+    if (refusal != nullptr) {
+      const std::string reason = bury_undecodable(kept, *refusal);
+      return journal::say(on_recovery_, {recovery::kind::undecodable, log_->folder(), 0, found.payload.size(),
+                                         "kew: message " + std::to_string(kept.id) + " in " + log_->folder() + ' ' +
+                                             reason + "; it is a dead letter now"});
+    }
+    ledger<durable_message<T>>& entries = this->without_visits();
+    entry& added = entries.add(kept.state.dead != 0 ? lane::dead : lane::live, kept, made_of(found.payload));
+    entries.restore(added, kept.state.attempts, has_failed ? 0 : failures, reason_of(kept.state, kept.reason.get()));
+    const std::int64_t date = calendar_now();
+    const std::int64_t left = kept.state.due > date ? detail::min(kept.state.due - date, kept.state.delay) : 0;
+    if (left > 0) entries.restore_delay(added, time_after(now(), std::chrono::nanoseconds(left)));
+  }
+  static std::unique_ptr<const std::string> reason_of(const record_state& state, const std::string* reason) {
+    if (state.dead == 0) return nullptr;
+    return std::make_unique<const std::string>(reason != nullptr ? *reason : std::string());
+  }
+
+  /// The reason that it has then.
+  std::string bury_undecodable(journal_message& kept, const std::string& why) {
     ++undecodable_;
-    const std::string reason = std::string("cannot be decoded: ") + why;
+    std::string reason = "cannot be decoded: " + why;
     if (kept.state.dead == 0) log_->died(kept, reason, 0, 0);
-    journal::say(on_recovery_, {recovery::kind::undecodable, log_->folder(), 0, payload.size(),
-                                "kew: message " + std::to_string(kept.id) + " in " + log_->folder() + ' ' + reason +
-                                    "; it is a dead letter now"});
+    return reason;
+  }
+
+  /// Entries of a lane that were on disk only, and are ready before all others of it.
+  struct early {
+    std::size_t entries = 0;
+    entry* last = nullptr;  ///< Of them, where there is one.
+  };
+
+  /// Before the first ready entry is looked for: some of those that are on disk get entries, if it is their turn.
+  void bring_in(lane from) {
+    early& here = early_[index(from)];
+    if (here.entries > 0 || this->without_visits().waiting(from) == 0) [[likely]]
+      return;
+    bring_some_in(from, here);
+  }
+  [[gnu::noinline]] void bring_some_in(lane from, early& here) {
+    const auto bring_all_in = [&] {
+      std::size_t bytes = 0;
+      for (std::size_t i = 0; here.entries == 0 || (i < most_at_a_time && bytes < encoded_at_a_time); ++i) {
+        if (this->without_visits().waiting(from) == 0) break;
+        bytes += bring_one_in(from, here);
+      }
+    };
+#if defined(__cpp_exceptions)
+    try {
+      bring_all_in();
+    } catch (...) {
+      if (here.entries == 0) throw;  // else it is thrown again when those are gone
+    }
+#else
+    bring_all_in();
+#endif
+  }
+  /// How long the message is.
+  std::size_t bring_one_in(lane from, early& here) {
+    ledger<durable_message<T>>& entries = this->without_visits();
+    const journal::waiting_message found = log_->peek(from);
+    auto reason = reason_of(found.message.state, found.reason);
+    entry* added = nullptr;
+    const auto refusal = refusal_of([&] {
+      added = &entries.bring_in(from, here.entries > 0 ? here.last : nullptr, found.message, made_of(found.payload));
+    });
+    log_->take(from);
+    if (added == nullptr) {
+      entries.drop_waiting(from);
+      bury_undecodable(found.message, *refusal);
+    } else {
+      ++here.entries;
+      here.last = added;
+      const record_state& state = found.message.state;
+      entries.restore(*added, state.attempts, failures_of(state), std::move(reason));
+    }
+    return found.payload.size();
   }
 
   // ---- The end ---------------------------------------------------------------------------------------------------
@@ -518,6 +593,9 @@ class durable_core final : public books<durable_core<T, Wait>, durable_message<T
   std::function<void(const recovery&)> on_recovery_;
   std::uint64_t undecodable_ = 0;
 
+  static constexpr std::size_t most_at_a_time = 32;
+
+  early early_[2]{};
   std::size_t committing_ = 0;   ///< Verdicts that count and are being written.
   message_block spare_block_{};  ///< What the last publish_n has left. Guarded by the mutex.
 };

@@ -9,22 +9,22 @@
 // Progress   every operation is wait-free: no loop but over the elements of a batch, no pause, no allocation, no call
 //            of the kernel.
 // Ordering   linearizable; FIFO. `full` and `empty` each held at an instant of their own call; `busy` never comes.
-// Memory     320 bytes and, for each element, 20 (int), 24 (void*), 96 (std::string), 192 (64 bytes).
-//            Elements of 4 to 16 bytes take more: a slot of 16 or 32 bytes for every eighth, 2 KiB at most.
+// Memory     320 bytes and, for each element, 20 (int), 24 (void*), 96 (std::string), 136 (64 bytes).
+//            Elements of 4 to 184 bytes take more: a slot for every eighth, 2 KiB at most.
 // Source     L. Lamport, "Specifying Concurrent Program Modules", 1983, with the other side's position cached
 //            (P. Lee et al., "A Lock-Free, Cache-Efficient Shared Ring Buffer", ANCS 2010); published by the slot as in
 //            FastForward (J. Giacomoni et al., PPoPP 2008).
-// Layout     Elements of 4 to 184 bytes whose move cannot throw lie in numbered slots, of 16 or 32 bytes for elements of
-//            up to 16, of whole lines for larger ones: the lines that bring an element also say that it is there. All
-//            others, and all from the first try_claim on that finds room, lie side by side in an array, and a count says
-//            how many there are: long spans to write and to read in place, for a longer way of a single element. A ring
-//            with numbered slots has the array as well: 24 bytes an element of 8, 192 of one of 64. To read elements of
-//            single pushes in place without a move, use try_consume.
+// Layout     Elements of 4 to 184 bytes whose move cannot throw lie in numbered slots: of 16, 32 or 64 bytes for elements
+//            of up to 56; of 72 for one of 64; of whole lines where an element is larger than 77 bytes. So the lines that
+//            bring an element also say that it is there. All others, and all from the first try_claim on that finds
+//            room, lie side by side in an array, and a count says how many there are: long spans to write and to read in
+//            place, for a longer way of a single element. A ring with numbered slots has the array as well: 24 bytes an
+//            element of 8, 136 of one of 64. To read elements of single pushes in place without a move, use try_consume.
 // Why fast   the other side's position is asked for only when the last answer is used up, and a consumer that waits for
 //            its producer looks at nothing but the next slot. One that is well behind asks for its lines ahead, and the
 //            processor goes on to the next element before the last one is here; one that is close behind does neither,
-//            because both would take away the line that the producer fills. Where several slots share a line there are
-//            spare ones, so that the producer of a full ring does not fill the line that the consumer empties.
+//            because both would take away the line that the producer fills. There are a few spare slots, so that the
+//            producer of a full ring does not fill the line that the consumer empties.
 #pragma once
 
 #include <cstddef>
@@ -156,9 +156,12 @@ class basic_spsc_ring {
         built.build(first, n);
         built.keep();
         // From the last to the first, which the consumer waits for: so they appear together.
-        for (std::size_t i = n; i-- > 0;) {
-          numbered* const filled = numbered_.after(slot, i);
-          filled->number.store(positions_.next(position, i + 1), release);  // Edge "element": as in try_emplace.
+        Index number = positions_.next(position, n);
+        numbered* filled = numbered_.after(slot, n);
+        for (std::size_t i = 0; i < n; ++i) {
+          filled = numbered_.before(filled);
+          filled->number.store(number, release);  // Edge "element": as in try_emplace.
+          number = positions_.previous(number);
         }
         count(positions_.next(position, n));
         begin_push_stretch(numbered_.after(slot, n), positions_.next(position, n));
@@ -449,14 +452,12 @@ class basic_spsc_ring {
   found find_in_slot(numbered* slot, Index position, Index next) noexcept {
     const Index number = slot->number.load(acquire);  // Edge "element", Edge "way": takes what the number speaks of.
     if (number != opaque(next)) return {catch_up(position, number), next};
-    if constexpr (shares_a_line<T>) {
-      // Nor does a load wait for its line where it was asked for in time. A consumer close behind its producer does the
-      // contrary: the number that has arrived says which slot is looked at next, so that the processor does not run ahead
-      // to the line that is being filled, and take it away.
-      if (close_behind_) [[unlikely]]
-        return {std::addressof(slot->value), opaque_in_a_branch(number)};
-      prefetch_for_reading(reinterpret_cast<std::uintptr_t>(slot) + read_lookahead_);
-    }
+    // Nor does a load wait for its line where it was asked for in time. A consumer close behind its producer does the
+    // contrary: the number that has arrived says which slot is looked at next, so that the processor does not run ahead to
+    // the line that is being filled, and take it away.
+    if (close_behind_) [[unlikely]]
+      return {std::addressof(slot->value), opaque_in_a_branch(number)};
+    prefetch_for_reading(reinterpret_cast<std::uintptr_t>(slot) + read_lookahead_);
     return {std::addressof(slot->value), next};
   }
   [[gnu::noinline]] found find_last_of_stretch(Index position) noexcept {
@@ -479,16 +480,12 @@ class basic_spsc_ring {
     constexpr std::size_t ahead = tuning::read_lookahead / sizeof(numbered);
     constexpr std::size_t length = max<std::size_t>(tuning::read_stretch / sizeof(numbered), 1);
     pop_shift_ = shift(slot, position);
-    if constexpr (shares_a_line<T>) {
-      pop_last_ = last_of_stretch(slot, position, length);
-      if (capacity() <= ahead + length) return;
-      const Index number = numbered_.after(slot, ahead)->number.load(relaxed);  // relaxed: nothing is taken
-      close_behind_ = number != positions_.next(position, ahead + 1);
-      read_lookahead_ = tuning::read_lookahead;
-      prefetch_for_reading(reinterpret_cast<std::uintptr_t>(&numbered_.after(slot, ahead + length)->number));
-    } else {
-      pop_last_ = last_of_stretch(slot, position, capacity());
-    }
+    pop_last_ = last_of_stretch(slot, position, length);
+    if (capacity() <= ahead + length) return;
+    const Index number = numbered_.after(slot, ahead)->number.load(relaxed);  // relaxed: nothing is taken
+    close_behind_ = number != positions_.next(position, ahead + 1);
+    read_lookahead_ = tuning::read_lookahead;
+    prefetch_for_reading(reinterpret_cast<std::uintptr_t>(&numbered_.after(slot, ahead + length)->number));
   }
   /// Finds what a peek has moved into the array, and what comes after it.
   [[gnu::noinline]] found find_moved(Index position) noexcept {

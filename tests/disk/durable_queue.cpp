@@ -25,6 +25,7 @@
 
 #include "contract/messages.hpp"
 #include "support/catch.hpp"
+#include "support/take_all.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace kew_test {
@@ -268,8 +269,8 @@ TEST_CASE("a delay is kept by the calendar, and a calendar that was set makes it
   const temporary_folder folder;
   const auto later = [&](std::int64_t due, std::chrono::nanoseconds delay) {
     kew::detail::journal log({.folder = folder.path().string(), .type = "text", .segment_size = 16384});
-    for (auto& [message, payload] : log.take_found())
-      log.commit(log.returned(*message, message->state.attempts, 0, due, delay.count()));
+    for (const found_message& each : take_all(log))
+      log.commit(log.returned(*each.kept, each.kept->state.attempts, 0, due, delay.count()));
   };
   {
     durable_queue<std::string> queue(folder.path(), small());
@@ -339,6 +340,127 @@ TEST_CASE("a message that its codec refuses is a dead letter with the reason, un
   REQUIRE(dead);
   CHECK(**dead == "x");
   CHECK(dead->reason() == "cannot be decoded: begins with an x");
+}
+
+/// Knows how many of it there are, and can be made to refuse what it has accepted before.
+struct counted {
+  explicit counted(int n) : number(n) { ++alive; }
+  counted(const counted& other) : number(other.number) { ++alive; }
+  counted& operator=(const counted&) = default;
+  ~counted() { --alive; }
+
+  int number;
+  static inline int alive = 0;
+  static inline int refused = -1;
+};
+
+}}  // namespace kew_test
+
+template <>
+struct kew::codec<kew_test::counted> {
+  static constexpr std::string_view name = "counted";
+  static void encode(const kew_test::counted& value, std::string& bytes) { bytes += std::to_string(value.number); }
+  static kew_test::counted decode(std::string_view bytes) {
+    const int number = std::stoi(std::string(bytes));
+    if (number == kew_test::counted::refused) throw std::runtime_error("not any more");
+    return kew_test::counted(number);
+  }
+};
+
+namespace kew_test { namespace {
+
+void publish_numbers(kew::message_queue<counted>& queue, int first, int behind) {
+  for (int i = first; i < behind; ++i) REQUIRE(queue.publish(counted(i)));
+}
+
+TEST_CASE(
+    "what was there when a folder was opened stays on disk until it is wanted, and is ready before what comes later",
+    "[durable_queue]") {
+  const temporary_folder folder;
+  durable_options how = small();
+  how.capacity = 10'000;
+  how.sync = kew::sync::interval(1h);
+  {
+    durable_queue<counted> queue(folder.path(), how);
+    publish_numbers(queue, 0, 1000);
+    for (int i = 0; i < 100; ++i) CHECK(queue.receive()->reject(std::to_string(i)));
+  }
+  durable_queue<counted> queue(folder.path(), how);
+  CHECK(counted::alive == 0);
+  CHECK(counts_of(queue).ready == 900);
+  CHECK(counts_of(queue.dead_letters()).ready == 100);
+  publish_numbers(queue, 1000, 1010);
+  {
+    auto returned = *queue.receive();
+    CHECK(returned->number == 100);
+    CHECK(counted::alive < 100);
+    CHECK(returned.requeue());
+  }
+  for (int i = 101; i < 1011; ++i) {
+    auto got = *queue.receive();
+    REQUIRE(got->number == (i < 1010 ? i : 100));
+    CHECK(got.attempt() == (i < 1010 ? 1u : 2u));
+    CHECK(got.ack());
+  }
+  CHECK(queue.try_receive().status() == status::empty);
+  for (int i = 0; i < 100; ++i) {
+    auto dead = *queue.dead_letters().receive();
+    REQUIRE(dead->number == i);
+    CHECK(dead.reason() == std::to_string(i));
+    CHECK(dead.ack());
+  }
+  CHECK(counted::alive == 0);
+}
+
+TEST_CASE("a message that its codec refuses when it is wanted is a dead letter then, and the others are delivered",
+          "[durable_queue]") {
+  const temporary_folder folder;
+  {
+    durable_queue<counted> queue(folder.path(), small());
+    publish_numbers(queue, 0, 100);
+  }
+  {
+    durable_queue<counted> queue(folder.path(), small());
+    counted::refused = 50;
+    int received = 0;
+    for (auto got = queue.try_receive(); got; got = queue.try_receive(), ++received) {
+      CHECK((*got)->number != 50);
+      CHECK(got->ack());
+    }
+    counted::refused = -1;
+    CHECK(received == 99);
+    CHECK(queue.counts().ready == 0);
+    CHECK(queue.dead_letters().counts().dead == 1);
+  }
+  durable_queue<counted> queue(folder.path(), small());
+  CHECK(queue.counts().published == 0);
+  auto dead = *queue.dead_letters().receive();
+  CHECK(dead->number == 50);
+  CHECK(dead.reason() == "cannot be decoded: not any more");
+}
+
+TEST_CASE("a message that waits on disk and is damaged there is an error of receive, and stays", "[durable_queue]") {
+  const temporary_folder folder;
+  const std::string text(3000, 'a');
+  {
+    durable_queue<std::string> queue(folder.path(), small());
+    publish_all(queue, {text, "b"});
+  }
+  durable_queue<std::string> queue(folder.path(), small());
+  std::string file;
+  for (const auto& each : std::filesystem::directory_iterator(folder.path()))
+    if (each.path().extension() == ".kew") file = each.path().string();
+  const auto put = [&](char byte) {
+    std::fstream bytes(file, std::ios::in | std::ios::out | std::ios::binary);
+    bytes.seekp(4000).put(byte);
+  };
+  put('x');
+  CHECK_THROWS_WITH(queue.try_receive(), has_text(file) && has_text("offset"));
+  CHECK_THROWS_AS(queue.try_receive(), durable_error);
+  CHECK(counts_of(queue).ready == 2);
+  CHECK(queue.publish("c"));
+  put('a');
+  for (const std::string& expected : {text, std::string("b"), std::string("c")}) CHECK(**queue.receive() == expected);
 }
 
 TEST_CASE("what the codec throws leaves publish, and nothing is published", "[durable_queue]") {

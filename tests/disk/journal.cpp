@@ -20,6 +20,7 @@
 #include "support/catch.hpp"
 #include "support/environment.hpp"
 #include "support/simulated_disk.hpp"
+#include "support/take_all.hpp"
 
 namespace kew_test { namespace {
 
@@ -27,6 +28,7 @@ using kew::durable_error;
 using kew::recovery;
 using kew::detail::journal;
 using kew::detail::journal_message;
+using kew::detail::lane;
 
 using namespace std::chrono_literals;
 
@@ -67,19 +69,21 @@ class caller {
   /// Hand-overs may not have been counted.
   bool disk_was_full = false;
 
-  /// Opens the log in what is there, now and then by a thread that reads ahead, and compares. An error of the disk leaves
-  /// it closed.
-  bool open(journal::options how) {
+  /// Opens the log in what is there, now and then by a thread that reads ahead, and compares; or leaves what is there on
+  /// disk, to be taken later. An error of the disk leaves it closed.
+  bool open(journal::options how, bool compares = true) {
     log_.reset();
     if (++openings_ % 4 == 0) how.read_ahead_from = 0;
     try {
       log_ = std::make_unique<journal>(how);
+      last_[0] = last_[1] = 0;
+      for (message_record& each : messages) each.kept = nullptr;
+      if (compares) compare();
     } catch (const durable_error& failure) {
       if (failure.code().value() != 0) return false;
       wrong_ = failure.what();
       return false;
     }
-    compare();
     return true;
   }
   void close() { log_.reset(); }
@@ -96,6 +100,7 @@ class caller {
   }
 
   void step() {
+    if (log_->waiting(lane::live) + log_->waiting(lane::dead) > 0 && random_.one_in(3)) return take_one();
     switch (random_.below(12)) {
       case 0:
       case 1:
@@ -204,51 +209,58 @@ class caller {
     }
   }
 
+  void take_one() {
+    const lane from = log_->waiting(lane::dead) > 0 && random_.one_in(2) ? lane::dead : lane::live;
+    if (log_->waiting(from) > 0) meet(take_first(*log_, from), last_[index(from)]);
+  }
+
   void compare() {
-    std::map<std::string, message_record*> known;
-    for (message_record& each : messages) {
-      each.kept = nullptr;
-      known[each.payload] = &each;
-    }
     std::uint64_t last = 0;
-    for (auto& [kept, payload] : log_->take_found()) {
-      const auto found = known.find(payload);
-      if (found == known.end()) return complain("a message that was never published", payload);
-      message_record& one = *found->second;
-      if (one.kept != nullptr) return complain("a message twice", payload);
-      const std::uint64_t order = kept->state.order != 0 ? kept->state.order : kept->id;
-      if (order <= last) return complain("a message against the order", payload);
-      last = order;
-      if (one.acked) return complain("a message that was acknowledged", payload);
-      if (one.died && kept->state.dead == 0) return complain("a dead letter alive", payload);
-      if (!one.death_begun && kept->state.dead != 0) return complain("a dead letter that had not died", payload);
-      if (kept->state.dead != 0 && (!kept->reason || *kept->reason != "because of " + payload))
-        return complain("another reason", payload);
-      if (kept->state.dead == 0 &&
-          ((kept->state.attempts < one.handed_on_disk && !disk_was_full) || kept->state.attempts > one.handed))
-        return complain("another number of attempts", payload);
-      if (one.settled_state && kept->state.dead == 0 && !disk_was_full && (kept->state.handed != 0) != one.outstanding)
-        return complain("another answer to whether it was handed over", payload);
-      one.kept = kept;
-      one.ack_begun = false;
-      one.published = true;
-      one.death_begun = one.died = kept->state.dead != 0;
-      one.handed = one.handed_on_disk = kept->state.attempts;
-      one.outstanding = kept->state.handed != 0;
-      one.settled_state = true;
-    }
+    for (const found_message& each : take_all(*log_)) meet(each, last);
     for (message_record& each : messages) {
       if (each.kept != nullptr) continue;
       if (each.published && !each.ack_begun) return complain("a message that was published is lost", each.payload);
       each.ack_begun = each.acked = true;  // gone for good
     }
   }
-  void complain(const char* what, const std::string& payload) { wrong_ = std::string(what) + ": " + payload; }
+  /// One that was there, behind the one whose order was `last`.
+  void meet(const found_message& found, std::uint64_t& last) {
+    const std::string& payload = found.payload;
+    const journal_message& kept = *found.kept;
+    const auto known = std::find_if(messages.begin(), messages.end(),
+                                    [&](const message_record& each) { return each.payload == payload; });
+    if (known == messages.end()) return complain("a message that was never published", payload);
+    message_record& one = *known;
+    if (one.kept != nullptr) return complain("a message twice", payload);
+    if (found.order() <= last) return complain("a message against the order", payload);
+    last = found.order();
+    if (one.acked) return complain("a message that was acknowledged", payload);
+    if (one.died && kept.state.dead == 0) return complain("a dead letter alive", payload);
+    if (!one.death_begun && kept.state.dead != 0) return complain("a dead letter that had not died", payload);
+    if (kept.state.dead != 0 && (!kept.reason || *kept.reason != "because of " + payload))
+      return complain("another reason", payload);
+    if (kept.state.dead == 0 &&
+        ((kept.state.attempts < one.handed_on_disk && !disk_was_full) || kept.state.attempts > one.handed))
+      return complain("another number of attempts", payload);
+    if (one.settled_state && kept.state.dead == 0 && !disk_was_full && (kept.state.handed != 0) != one.outstanding)
+      return complain("another answer to whether it was handed over", payload);
+    one.kept = found.kept;
+    one.ack_begun = false;
+    one.published = true;
+    one.death_begun = one.died = kept.state.dead != 0;
+    one.handed = one.handed_on_disk = kept.state.attempts;
+    one.outstanding = kept.state.handed != 0;
+    one.settled_state = true;
+  }
+  void complain(const char* what, const std::string& payload) {
+    if (wrong_.empty()) wrong_ = std::string(what) + ": " + payload;
+  }
 
   bool commits_confirm_;
   random_source random_;
   std::size_t openings_ = 0;
   std::unique_ptr<journal> log_;
+  std::uint64_t last_[2] = {0, 0};  // by lane, the order of what was taken last
   std::string wrong_;
 };
 
@@ -309,8 +321,13 @@ std::string check(simulated_disk crashed, const caller& knowing, const journal::
       if (!opened) return std::string("it does not open") + when;
     }
     if (lives == 0) break;
+    if (random.one_in(2)) {
+      user.close();
+      if (!user.open(how, false)) return "it does not open once more";
+    }
     after.cut_at(after.calls() + random.below(40));
     user.live(20);
+    if (!user.wrong().empty()) return user.wrong() + " (later)";
     user.close();
     after = after.after_power_cut([&](std::size_t n) { return random.below(n); });
   }
@@ -369,7 +386,7 @@ TEST_CASE("a power cut while old messages are copied breaks no promise", "[journ
     journal::options how = small_log();
     if (!each) how.interval = 1h;
     std::size_t cuts = 0;
-    for (std::uint64_t i = 0; cuts < scaled(3'000); ++i) cuts += cut_everywhere(seed + i, 150, how, each, 64, 8, true);
+    for (std::uint64_t i = 0; cuts < scaled(5'000); ++i) cuts += cut_everywhere(seed + i, 150, how, each, 64, 8, true);
   }
 }
 
@@ -512,7 +529,7 @@ constexpr const char* only_segment = "/q/0000000000000001.kew";
 
 std::vector<std::string> payloads(journal& log) {
   std::vector<std::string> all;
-  for (const auto& [kept, payload] : log.take_found()) all.push_back(payload);
+  for (found_message& each : take_all(log)) all.push_back(std::move(each.payload));
   return all;
 }
 
@@ -594,6 +611,38 @@ TEST_CASE("a bit that has changed where everything was on disk is damage: refuse
     REQUIRE(damaged.has(std::string(only_segment) + ".damaged"));
   }
   CHECK(refused > 500);
+}
+
+TEST_CASE("zeros where the last segment had been written are damage, and zeros behind that are none", "[journal]") {
+  const known_log known(run_seed());
+  const std::vector<std::string>& all = std::prev(known.states.end())->second;
+  simulated_disk again = known.written.after_kill();
+  disk = &again;
+  // Opening writes all of it into a new file, which says how far that goes.
+  {
+    const journal log(small_log());
+  }
+  std::string last;
+  for (const std::string& path : again.paths())
+    if (path.ends_with(".kew")) last = path;
+  std::string& bytes = again.bytes(last);
+  const std::size_t end = bytes.find_last_not_of('\0') + 1;
+  for (std::size_t from = kew::detail::header_size; from < end + 16; from += 8) {
+    simulated_disk zeroed = again.after_kill();
+    disk = &zeroed;
+    std::string& some = zeroed.bytes(last);
+    std::fill(some.begin() + static_cast<std::ptrdiff_t>(from), some.end(), '\0');
+    zeroed.store(last);
+    bool refused = false;
+    try {
+      journal log(small_log());
+      REQUIRE(payloads(log) == all);
+    } catch (const durable_error&) {
+      refused = true;
+    }
+    INFO(last << " is zero from byte " << from << " of " << end << " on");
+    REQUIRE(refused == (from < end));
+  }
 }
 
 TEST_CASE("bytes of another place, another segment or another log are no records", "[journal]") {
@@ -746,6 +795,107 @@ TEST_CASE("a few old messages keep no log behind them, and nor does an empty que
   journal log(how);
   CHECK(payloads(log).size() == (scaled(20'000) + 999) / 1000);
   CHECK(bounded.bytes_in_use() <= 4 * how.segment_size + 2 * kept);
+}
+
+TEST_CASE("what waits on disk is copied with the rest, and found where it is then", "[journal]") {
+  const std::uint64_t seed = run_seed();
+  for (std::uint64_t i = 0; i < scaled(200); ++i) {
+    random_source random(seed + i);
+    INFO("seed " << seed + i);
+    simulated_disk moving;
+    disk = &moving;
+    journal::options how = small_log();
+    how.interval = 1h;
+    std::vector<std::pair<std::string, unsigned>> expected;  // and how often it was handed over
+    {
+      journal log(how);
+      journal_message* added = nullptr;
+      const auto put = [&](const std::string& payload) {
+        const auto end = log.publish(payload, added);
+        log.commit(end);
+        return payload;
+      };
+      while (expected.size() < 30) {
+        expected.emplace_back(put(std::to_string(expected.size()) + std::string(random.below(300), 'x')),
+                              random.below(3));
+        for (unsigned n = 1; n <= expected.back().second; ++n) log.commit(log.handed(*added, n, 0));
+        for (std::size_t n = random.below(8); n > 0; --n) {
+          put(std::string(300, 'y'));
+          log.commit(log.settled(*added));
+        }
+      }
+    }
+    // Some are taken, which changes nothing of them; the others wait, while messages that pass make the log longer.
+    for (const bool takes_all : {false, true}) {
+      journal log(how);
+      std::vector<std::pair<std::string, unsigned>> found;
+      journal_message* passing = nullptr;
+      while (log.waiting(lane::live) > (takes_all ? 0u : 15u)) {
+        const found_message first = take_first(log, lane::live);
+        found.emplace_back(first.payload, first.kept->state.attempts);
+        for (std::size_t n = random.below(60); n > 0; --n) {
+          log.commit(log.publish(std::string(200, 'z'), passing));
+          log.commit(log.settled(*passing));
+        }
+        REQUIRE(moving.bytes_in_use() <= 10 * how.segment_size + 5 * log.measure().kept);
+      }
+      REQUIRE(std::equal(found.begin(), found.end(), expected.begin()));
+      REQUIRE((!takes_all || found == expected));
+    }
+  }
+}
+
+TEST_CASE("what waits on disk and cannot be read, or is not what it was, is an error that names the place, and stays",
+          "[journal]") {
+  simulated_disk there;
+  disk = &there;
+  journal::options how = small_log();
+  how.segment_size = 65536;
+  {
+    journal log(how);
+    journal_message* added = nullptr;
+    for (int i = 0; i < 40; ++i) log.commit(log.publish(std::to_string(i) + std::string(1000, 'x'), added));
+  }
+  journal log(how);
+  const std::size_t waiting = log.waiting(lane::live);
+  REQUIRE(waiting == 40);
+  there.fault = [](const std::string& call, const std::string&) { return call == "read" ? EIO : 0; };
+  CHECK_THROWS_WITH(log.peek(lane::live), has_text(only_segment) && has_text("Input/output error"));
+  there.fault = nullptr;
+  std::string& bytes = there.bytes(only_segment);
+  const std::size_t at = bytes.find("0xxxxx");
+  bytes[at + 100] = 'y';
+  CHECK_THROWS_WITH(log.peek(lane::live), has_text(only_segment) && has_text("offset 20") && has_text("repair"));
+  CHECK(log.waiting(lane::live) == waiting);
+  bytes[at + 100] = 'x';
+  for (std::size_t i = 0; i < waiting; ++i)
+    CHECK(take_first(log, lane::live).payload.starts_with(std::to_string(i) + 'x'));
+}
+
+TEST_CASE("records of all lengths are found, also those longer than what is read at a time", "[journal]") {
+  const std::uint64_t seed = run_seed();
+  random_source random(seed);
+  simulated_disk there;
+  disk = &there;
+  journal::options how = small_log();
+  how.segment_size = 1 << 20;
+  std::vector<std::string> expected;
+  {
+    journal log(how);
+    journal_message* added = nullptr;
+    for (std::size_t bytes = 0; bytes < 8 << 20; bytes += expected.back().size()) {
+      const std::size_t length = random.below(random.one_in(10) ? 700'000 : random.one_in(3) ? 70'000 : 200);
+      expected.emplace_back(length, random.one_in(4) ? '\0' : 'x');
+      log.commit(log.publish(expected.back(), added));
+    }
+  }
+  for (const std::uint64_t ahead_from : {std::uint64_t{0}, UINT64_MAX}) {
+    INFO("seed " << seed << ", a second thread from " << ahead_from << " bytes on");
+    how.read_ahead_from = ahead_from;
+    journal log(how);
+    CHECK(payloads(log) == expected);
+  }
+  disk = nullptr;
 }
 
 TEST_CASE("a log that is opened again and again has no more files for it", "[journal]") {

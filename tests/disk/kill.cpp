@@ -14,6 +14,7 @@
 #include <cstdio>
 #include <exception>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <thread>
@@ -218,35 +219,40 @@ class parent {
     kew::detail::replay log({.folder = folder_.path().string(),
                              .type = kew::codec<number>::name(),
                              .read_ahead_from = ahead ? 0 : UINT64_MAX});
-    std::map<number, kew::detail::found_message*> there;
-    std::vector<std::pair<std::uint64_t, number>> never_returned;
-    for (kew::detail::found_message* const found : log.messages()) {
-      const number message = kew::codec<number>::decode(found->payload);
-      if (!there.emplace(message, found).second) return complain("a message twice", message);
-      if (found->message->state.order == 0) never_returned.emplace_back(found->message->id, message);
-    }
-    std::sort(never_returned.begin(), never_returned.end());
+    std::map<number, const kew::detail::backlog::state*> there;
+    std::vector<number> never_returned;
+    std::optional<number> twice;
+    kew::detail::record_reader reader;
+    log.messages().for_each([&](std::uint64_t, const kew::detail::record_place& place) {
+      const auto record = reader.read(folder_.path().string(), *log.segments()[place.segment()].kept, place);
+      const number message = kew::codec<number>::decode(message_in(record));
+      const kew::detail::backlog::state& found = log.messages().state_at(place);
+      if (!there.emplace(message, &found).second) twice = message;
+      if (found.kept.order == 0) never_returned.push_back(message);
+      return !twice;
+    });
+    if (twice) return complain("a message twice", *twice);
     number last[publishers + 1] = {};
-    for (const auto& [id, message] : never_returned) {
+    for (const number message : never_returned) {
       number& before = last[thread_of(message)];
       if (before >= message) return complain("a message against the order", message);
       before = message;
     }
-    for (const auto& [message, place] : there) {
-      const kew::detail::journal_message* const found = place->message;
+    for (const auto& [message, state] : there) {
+      const kew::detail::record_state& found = state->kept;
       const auto known = messages_.find(message);
       if (known == messages_.end()) return complain("a message that was never published", message);
       told& one = known->second;
       if (one.gone) return complain("a message that was acknowledged", message);
-      if (one.dead && found->state.dead == 0) return complain("a dead letter alive", message);
-      if (found->state.dead != 0 && !one.dying) return complain("a dead letter that was not rejected", message);
-      if (found->state.dead != 0 && (!found->reason || *found->reason != "for " + std::to_string(message)))
+      if (one.dead && found.dead == 0) return complain("a dead letter alive", message);
+      if (found.dead != 0 && !one.dying) return complain("a dead letter that was not rejected", message);
+      if (found.dead != 0 && (!state->reason || *state->reason != "for " + std::to_string(message)))
         return complain("another reason", message);
-      if (found->state.dead == 0 && found->state.attempts < one.attempts) return complain("fewer attempts", message);
+      if (found.dead == 0 && found.attempts < one.attempts) return complain("fewer attempts", message);
       // Now it is known.
       one.published = true;
       one.leaving = false;
-      one.dying = one.dead = found->state.dead != 0;
+      one.dying = one.dead = found.dead != 0;
     }
     for (auto it = messages_.begin(); it != messages_.end();) {
       if (there.count(it->first) > 0) {

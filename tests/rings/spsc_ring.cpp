@@ -57,15 +57,16 @@ struct record {
 };
 
 // Sizes on both sides of each border between two layouts.
-using records = std::tuple<record<3>, record<4>, record<16>, record<17>, record<56>, record<57>, record<120>,
-                           record<121>, record<184>, record<185>>;
+using records = std::tuple<record<3>, record<4>, record<8>, record<9>, record<24>, record<25>, record<56>, record<57>,
+                           record<77>, record<78>, record<120>, record<121>, record<184>, record<185>>;
 
 template <std::size_t Bytes>
 constexpr std::size_t slot_of = sizeof(kew::detail::numbered_slot<record<Bytes>, std::uint64_t>);
 static_assert(kew::detail::publication_of<record<3>> == publication::by_count);
 static_assert(kew::detail::publication_of<record<4>> == publication::by_slot && slot_of<4> == 16);
-static_assert(slot_of<16> == 32);
-static_assert(kew::detail::cache_line != 64 || (slot_of<17> == 64 && slot_of<56> == 64 && slot_of<57> == 128));
+static_assert(slot_of<8> == 16 && slot_of<9> == 32 && slot_of<24> == 32 && slot_of<25> == 64 && slot_of<56> == 64);
+static_assert(kew::detail::cache_line != 64 || (slot_of<57> == 72 && slot_of<77> == 88 && slot_of<78> == 128 &&
+                                                slot_of<120> == 128 && slot_of<121> == 192));
 static_assert(kew::detail::publication_of<record<184>> == publication::by_slot);
 static_assert(kew::detail::publication_of<record<185>> == publication::by_count);
 

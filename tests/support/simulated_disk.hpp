@@ -20,6 +20,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -356,27 +357,58 @@ namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
 
 using file_use = kew_test::simulated_disk::use;
 
-inline int file_open(const std::string& path, file_use use, int& file) { return kew_test::disk->open(path, use, file); }
-inline void file_close(int file) { kew_test::disk->close(file); }
-inline int file_lock(int file) { return kew_test::disk->lock(file); }
-inline int file_size(int file, std::uint64_t& size) { return kew_test::disk->size(file, size); }
-inline int file_reserve(int file, std::uint64_t size) { return kew_test::disk->reserve(file, size); }
-inline int file_shorten(int file, std::uint64_t size) { return kew_test::disk->shorten(file, size); }
+/// Threads call one after the other.
+inline std::mutex one_call_at_a_time;
+
+template <class Call>
+auto on_disk(Call call) {
+  const std::lock_guard alone(one_call_at_a_time);
+  return call(*kew_test::disk);
+}
+
+inline int file_open(const std::string& path, file_use use, int& file) {
+  return on_disk([&](auto& disk) { return disk.open(path, use, file); });
+}
+inline void file_close(int file) {
+  on_disk([&](auto& disk) { disk.close(file); });
+}
+inline int file_lock(int file) {
+  return on_disk([&](auto& disk) { return disk.lock(file); });
+}
+inline int file_size(int file, std::uint64_t& size) {
+  return on_disk([&](auto& disk) { return disk.size(file, size); });
+}
+inline int file_reserve(int file, std::uint64_t size) {
+  return on_disk([&](auto& disk) { return disk.reserve(file, size); });
+}
+inline int file_shorten(int file, std::uint64_t size) {
+  return on_disk([&](auto& disk) { return disk.shorten(file, size); });
+}
 inline int file_read(int file, std::uint64_t offset, char* into, std::size_t size, std::size_t& got) {
-  return kew_test::disk->read(file, offset, into, size, got);
+  return on_disk([&](auto& disk) { return disk.read(file, offset, into, size, got); });
 }
 inline void file_prepare_read(const std::string&) {}
 inline int file_write(int file, std::uint64_t offset, const char* from, std::size_t size) {
-  return kew_test::disk->write(file, offset, from, size);
+  return on_disk([&](auto& disk) { return disk.write(file, offset, from, size); });
 }
-inline int file_sync(int file) { return kew_test::disk->sync(file); }
-inline int file_rename(const std::string& from, const std::string& to) { return kew_test::disk->rename(from, to); }
-inline int file_remove(const std::string& path) { return kew_test::disk->unlink(path); }
-inline int folder_make(const std::string& path) { return kew_test::disk->make_folder(path); }
+inline int file_sync(int file) {
+  return on_disk([&](auto& disk) { return disk.sync(file); });
+}
+inline int file_rename(const std::string& from, const std::string& to) {
+  return on_disk([&](auto& disk) { return disk.rename(from, to); });
+}
+inline int file_remove(const std::string& path) {
+  return on_disk([&](auto& disk) { return disk.unlink(path); });
+}
+inline int folder_make(const std::string& path) {
+  return on_disk([&](auto& disk) { return disk.make_folder(path); });
+}
 inline int folder_list(const std::string& path, std::vector<std::string>& names) {
-  return kew_test::disk->list(path, names);
+  return on_disk([&](auto& disk) { return disk.list(path, names); });
 }
-inline int folder_sync(const std::string& path) { return kew_test::disk->sync_folder(path); }
+inline int folder_sync(const std::string& path) {
+  return on_disk([&](auto& disk) { return disk.sync_folder(path); });
+}
 inline std::uint64_t random_identity() { return 0x5eed'5eed'5eed'5eed; }
 
 }}}  // namespace kew::KEW_NAMESPACE::detail

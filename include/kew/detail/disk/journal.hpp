@@ -32,7 +32,6 @@
 #include <functional>
 #include <iterator>
 #include <memory>
-#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -40,10 +39,15 @@
 #include <vector>
 
 #include <kew/config.hpp>
+#include <kew/detail/disk/backlog.hpp>
+#include <kew/detail/disk/disk_error.hpp>
 #include <kew/detail/disk/file.hpp>
+#include <kew/detail/disk/file_bytes.hpp>
 #include <kew/detail/disk/kept.hpp>
 #include <kew/detail/disk/message_block.hpp>
 #include <kew/detail/disk/record.hpp>
+#include <kew/detail/disk/record_reader.hpp>
+#include <kew/detail/disk/record_scan.hpp>
 #include <kew/detail/disk/replay.hpp>
 #include <kew/detail/machine/clock.hpp>
 #include <kew/detail/machine/futex.hpp>
@@ -51,6 +55,7 @@
 #include <kew/detail/machine/sync.hpp>
 #include <kew/detail/machine/thread.hpp>
 #include <kew/detail/machine/tuning.hpp>
+#include <kew/detail/message/lane.hpp>
 #include <kew/detail/wait/mutex.hpp>
 #include <kew/detail/wait/wait_point.hpp>
 #include <kew/durable_options.hpp>
@@ -68,40 +73,21 @@ class journal {
     bool repair = false;
     std::function<void(const recovery&)> on_recovery{};
     std::uint64_t read_ahead_from = tuning::read_ahead_from;  ///< As in replay::options.
+    refusal_check refusal = nullptr;                          ///< The same.
   };
 
   /// So many bytes were appended before, in this and all earlier segments.
   using position = std::uint64_t;
 
-  /// The messages that were found when the log was opened, in the order in which they are ready.
-  class opened {
-   public:
-    class iterator {
-     public:
-      explicit iterator(found_message* const* at) noexcept : at_(at) {}
-      found_message& operator*() const noexcept { return **at_; }
-      iterator& operator++() noexcept {
-        ++at_;
-        return *this;
-      }
-      friend bool operator==(const iterator&, const iterator&) = default;
-
-     private:
-      found_message* const* at_;
-    };
-
-    iterator begin() const noexcept { return iterator(all_.data()); }
-    iterator end() const noexcept { return iterator(all_.data() + all_.size()); }
-
-   private:
-    friend journal;
-
-    found_messages memory_{};
-    std::vector<found_message*> all_{};  ///< In memory_.
+  /// A message that is on disk only. The payload is good until the next one is looked at.
+  struct waiting_message {
+    journal_message& message;
+    const std::string* reason;  ///< Of a dead letter; null where it has none.
+    std::string_view payload;
   };
 
   explicit journal(options how) : how_(std::move(how)) {
-    how_.segment_size = max(how_.segment_size, smallest_segment);
+    how_.segment_size = min(max(how_.segment_size, smallest_segment), largest_segment);
     if (how_.type.size() > most_type_name)
       raise_error(std::invalid_argument("kew: the name of a type of message has " + std::to_string(how_.type.size()) +
                                         " characters, more than " + std::to_string(most_type_name) +
@@ -128,8 +114,54 @@ class journal {
     if (!syncing_) sync_here();
   }
 
-  /// What was in the folder. To be asked once.
-  opened take_found() noexcept { return std::exchange(found_, {}); }
+  // ---- The backlog: what was in the folder, and stays on disk until it is wanted ---------------------------------
+
+  /// How many there are in that lane.
+  std::size_t waiting(lane of) noexcept {
+    const mutex::guard locked(mutex_);
+    return backlog_.waiting(of);
+  }
+
+  /// The first one of a lane that is not empty. Throws durable_error where it cannot be read. By one thread at a time, as
+  /// take().
+  waiting_message peek(lane of) {
+    const mutex::guard locked(mutex_);
+    journal_message*& next = candidates_[index(of)];
+    if (next == nullptr) next = &messages_.take();
+    next->id = backlog_.first(of);
+    const record_place& place = *backlog_.find(next->id);
+    const backlog::state& known = backlog_.state_at(place);
+    next->state = known.kept;
+    return {*next, known.reason.get(), message_in(read(readers_[index(of)], place))};
+  }
+  /// The one that peek() has shown leaves the backlog, and is like any other from now on.
+  void take(lane of) noexcept {
+    const mutex::guard locked(mutex_);
+    adopt(*std::exchange(candidates_[index(of)], nullptr));
+    if (backlog_.waiting(of) > 0) return;
+    readers_[index(of)].close();
+    if (backlog_.is_empty()) backlog_ = {};
+  }
+
+  /// Takes those of the backlog for which `is_wanted(backlog::state)`, in order, and calls `use(waiting_message, refusal)`
+  /// for each, with null where it can be decoded. Only what is not as it was published is asked about. Before other threads
+  /// call anything.
+  template <class Wanted, class Use>
+  void take_early(Wanted is_wanted, Use use) {
+    for (const std::uint64_t id : backlog_.with_state()) {
+      record_place& place = *backlog_.find(id);
+      if (!is_wanted(backlog_.state_at(place))) continue;
+      const std::unique_ptr<const std::string> refusal = std::move(backlog_.state_of(place).refusal);
+      const lane in = backlog_.state_at(place).in();
+      journal_message& message = messages_.take();
+      message.id = id;
+      message.state = backlog_.state_at(place).kept;
+      const std::string_view payload = message_in(read(readers_[index(in)], place));
+      adopt(message);
+      use(waiting_message{message, message.reason.get(), payload}, refusal.get());
+    }
+    for (record_reader& each : readers_) each.close();
+  }
 
   // ---- Records ---------------------------------------------------------------------------------------------------
 
@@ -291,9 +323,35 @@ class journal {
 
  private:
   static constexpr std::uint64_t smallest_segment = 4096;
+  static constexpr std::uint64_t largest_segment = record_place::most_offset / 2;
 
   bool by_interval() const noexcept { return how_.interval > std::chrono::nanoseconds::zero(); }
-  std::string path_of(std::uint64_t number) const { return replay::path_in(how_.folder, segment_name(number)); }
+  std::string path_of(std::uint64_t number) const { return path_in(how_.folder, segment_name(number)); }
+
+  // ---- The backlog ---------------------------------------------------------------------------------------------
+
+  journal_segment& segment_of(const record_place& place) noexcept { return *segments_[place.segment() - removed_]; }
+
+  record_view read(record_reader& reader, const record_place& place) {
+    return reader.read(how_.folder, segment_of(place), place);
+  }
+
+  void move_waiting(record_place& place, journal_segment& into, const record_place& to) noexcept {
+    segment_of(place).remove_waiting(place.size());
+    backlog::move(place, to);
+    into.add_waiting(place.size());
+  }
+
+  void adopt(journal_message& message) noexcept {
+    record_place& place = *backlog_.find(message.id);
+    message.offset = place.offset();
+    message.size = place.size();
+    message.reason = backlog_.take_reason(place);
+    journal_segment& here = segment_of(place);
+    here.remove_waiting(message.size);
+    here.add(message);
+    backlog_.erase(message.id);
+  }
 
   // ---- Opening ---------------------------------------------------------------------------------------------------
 
@@ -311,7 +369,7 @@ class journal {
   }
 
   void lock_folder() {
-    const std::string path = replay::path_in(how_.folder, "lock");
+    const std::string path = path_in(how_.folder, "lock");
     if (const int error = lock_.open(path, file_use::lock); error != 0) raise_disk_error(path, error, "write");
     const int error = file_lock(lock_.get());
     if (error == EWOULDBLOCK)
@@ -323,20 +381,20 @@ class journal {
   }
 
   void open_log() {
-    replay log(
-        {.folder = how_.folder, .type = how_.type, .repair = how_.repair, .read_ahead_from = how_.read_ahead_from});
+    replay log({.folder = how_.folder,
+                .type = how_.type,
+                .repair = how_.repair,
+                .read_ahead_from = how_.read_ahead_from,
+                .refusal = how_.refusal});
     for (const recovery& finding : log.findings()) say(how_.on_recovery, finding);
+    backlog_ = std::move(log.messages());
 
-    std::vector<found_message*> messages = log.messages();
     std::uint64_t alive = 0;
     std::uint64_t all = 0;
     for (replayed_segment& each : log.segments()) {
-      journal_segment& kept = *segments_.emplace_back(std::move(each.kept));
-      kept.number = each.header.number;
-      kept.identity = identity_of_records(each.header);
-      kept.size = each.end;
       all += each.end;
-      alive += kept.alive;
+      alive += each.kept->alive;
+      segments_.push_back(std::move(each.kept));
     }
 
     // Either all that is alive is written again, or only what may not have been on disk. The latter is in a file that
@@ -358,29 +416,16 @@ class journal {
     next->number = header.number;
     next->identity = identity_of_records(header);
     std::string records;
-    if (anew) {
-      records.reserve(static_cast<std::size_t>(alive));
-      for (const found_message* const each : messages) {
-        journal_message& message = *each->message;
-        const std::uint64_t offset = header_size + records.size();
-        append_message(records, *next, offset, message.id, message.state, text_of(message.reason), each->payload);
-        message.segment->remove(message);
-        message.offset = offset;
-        message.size = header_size + records.size() - offset;
-        next->add(message);
-      }
-    } else {
-      copy_tail(log, messages, *next, records);
-    }
+    if (anew)
+      write_all_again(*next, before, alive, records);
+    else
+      copy_tail(log, *next, here, records);
     open_file file;
     if (const problem wrong = make_segment(header, *next, records, file, true); wrong.error != 0)
       raise_disk_error(wrong.file, wrong.error, wrong.doing);
     if (replaces) segments_.pop_back();
     begin_segment(std::move(next), file, header_size + records.size());
 
-    messages_ = std::move(log.found().kept());
-    found_.memory_ = std::move(log.found());
-    found_.all_ = std::move(messages);
     clean_up(log, anew, here);
     full_ = make_spare() != 0;
   }
@@ -389,25 +434,34 @@ class journal {
     return reason ? std::string_view(*reason) : std::string_view();
   }
 
+  /// All that is alive.
+  void write_all_again(journal_segment& next, std::size_t number, std::uint64_t alive, std::string& records) {
+    records.reserve(static_cast<std::size_t>(alive));
+    record_reader reader;
+    backlog_.for_each([&](std::uint64_t id, record_place& place) {
+      const std::uint64_t offset = header_size + records.size();
+      const backlog::state& known = backlog_.state_at(place);
+      append_message(records, next, offset, id, known.kept, text_of(known.reason), message_in(read(reader, place)));
+      move_waiting(place, next, record_place(number, offset, header_size + records.size() - offset));
+      return true;
+    });
+  }
+
   /// What was read from the end of the log, and is not known to be on disk.
-  void copy_tail(replay& log, const std::vector<found_message*>& messages, journal_segment& next,
-                 std::string& records) const {
-    const std::string_view bytes = log.last_bytes();
+  void copy_tail(replay& log, journal_segment& next, std::size_t number, std::string& records) {
+    if (segments_.empty()) return;
+    const std::string bytes = log.last_bytes();
     const journal_segment& last = *segments_.back();
-    std::unordered_map<std::uint64_t, std::uint64_t> moved;  // from one offset to another
     record_view record;
-    for (std::uint64_t at = log.on_disk(); read_record(bytes, at, last.identity, record); at = record.end) {
+    for (std::uint64_t at = log.on_disk(); read_record(bytes, at, last.identity, record, log.on_disk());
+         at = record.end) {
       if (record.head.kind == record_kind::mark) continue;
       const std::uint64_t offset = header_size + records.size();
-      moved.emplace(at, offset);
       append_record(records, next, offset, record.head, record.body, {});
-    }
-    for (const found_message* const each : messages) {
-      journal_message& message = *each->message;
-      if (message.segment != &last || message.offset < log.on_disk()) continue;
-      message.segment->remove(message);
-      message.offset = moved.at(message.offset);
-      next.add(message);
+      if (record.head.kind != record_kind::message) continue;
+      record_place* const place = backlog_.find(record.head.id);
+      if (place != nullptr && &segment_of(*place) == &last && place->offset() == at)
+        move_waiting(*place, next, record_place(number, offset, place->size()));
     }
   }
 
@@ -423,6 +477,7 @@ class journal {
         }
       }
       segments_.erase(segments_.begin(), segments_.begin() + static_cast<std::ptrdiff_t>(before));
+      removed_ = before;
     } else if (before == log.segments().size() && before > 0) {
       // What the file had reserved and not used.
       open_file file;
@@ -431,7 +486,7 @@ class journal {
     }
     if (anew || !log.leftovers().empty())
       if (const int error = folder_sync(how_.folder); error != 0) raise_disk_error(how_.folder, error, "sync");
-    while (segments_.size() > 1 && segments_.front()->first == nullptr) {
+    while (segments_.size() > 1 && segments_.front()->is_settled()) {
       const problem wrong = remove_oldest();
       if (wrong.error != 0) raise_disk_error(wrong.file, wrong.error, wrong.doing);
     }
@@ -453,7 +508,7 @@ class journal {
   /// Makes a file with a header and records, on disk and under its name.
   problem make_segment(segment_header header, journal_segment& segment, std::string_view records, open_file& file,
                        bool with_spare) {
-    const std::string path = replay::path_in(how_.folder, replay::unfinished_name);
+    const std::string path = path_in(how_.folder, replay::unfinished_name);
     const std::string name = path_of(header.number);
     header.first_id = next_id_;
     header.filled = header_size + records.size();
@@ -480,7 +535,7 @@ class journal {
     return {};
   }
 
-  std::string spare_path() const { return replay::path_in(how_.folder, "spare.tmp"); }
+  std::string spare_path() const { return path_in(how_.folder, "spare.tmp"); }
 
   /// Keeps a file for a full disk. 0, or an error where that is full already.
   int make_spare() {
@@ -602,31 +657,27 @@ class journal {
       journal_segment& here = *segments_.back();
       file_bytes bytes;
       std::uint64_t size = 0;
-      if (oldest.first != nullptr)
+      if (!oldest.is_settled())
         if (const int error = bytes.read(path_of(oldest.number), oldest.size, size); error != 0)
           return fail({error, path_of(oldest.number), "read", true});
       while (journal_message* const message = oldest.first) {
-        record_view record;
-        if (!read_record(bytes.view(), message->offset, oldest.identity, record))
-          return fail({EIO, path_of(oldest.number), "read a record in", true});
-        std::string_view payload = record.body;
-        if ((record.head.flags & flag_state) != 0) {
-          record_state state;
-          std::uint32_t reason = 0;
-          if (take_plain(payload, state) && take_plain(payload, reason)) payload.remove_prefix(reason);
-        }
-        const std::string_view reason = text_of(message->reason);
-        const std::uint64_t needed = size_with_state(reason, payload);
-        if (offset_of(appended_) + mark_size + needed > (header_size + here.size) / 2) return sync_here();
-        begin_batch();
-        const std::uint64_t offset = offset_of(appended_);
-        append_message(pending_, here, offset, message->id, message->state, reason, payload);
-        appended_ += needed;
+        const record_place to = copy(bytes.view(), message->offset, message->id, message->state, message->reason);
+        if (to.is_empty()) return sync_here();
         oldest.remove(*message);
-        message->offset = offset;
-        message->size = needed;
+        message->offset = to.offset();
+        message->size = to.size();
         here.add(*message);
       }
+      if (oldest.waiting > 0)
+        backlog_.for_each([&](std::uint64_t id, record_place& place) {
+          if (&segment_of(place) != &oldest) return true;
+          const backlog::state& known = backlog_.state_at(place);
+          const record_place to = copy(bytes.view(), place.offset(), id, known.kept, known.reason);
+          if (to.is_empty()) return false;
+          move_waiting(place, here, to);
+          return oldest.waiting > 0;
+        });
+      if (oldest.waiting > 0) return sync_here();
       // Copies are on disk before what they were made from goes.
       sync_here();
       if (failed()) return;
@@ -635,17 +686,41 @@ class journal {
     }
   }
 
+  /// Writes the message at that offset of the oldest segment, whose bytes these are, into the last one. Where it is then;
+  /// empty where there is no room for it, or the log has failed.
+  record_place copy(std::string_view bytes, std::uint64_t from, std::uint64_t id, const record_state& state,
+                    const std::unique_ptr<const std::string>& why) {
+    const journal_segment& oldest = *segments_.front();
+    const journal_segment& here = *segments_.back();
+    record_view record;
+    if (!read_record(bytes, from, oldest.identity, record)) {
+      fail({EIO, path_of(oldest.number), "read a record in", true});
+      return {};
+    }
+    const std::string_view payload = message_in(record);
+    const std::string_view reason = text_of(why);
+    const std::uint64_t needed = size_with_state(reason, payload);
+    if (offset_of(appended_) + mark_size + needed > (header_size + here.size) / 2) return {};
+    begin_batch();
+    const std::uint64_t offset = offset_of(appended_);
+    append_message(pending_, here, offset, id, state, reason, payload);
+    appended_ += needed;
+    return record_place(removed_ + segments_.size() - 1, offset, needed);
+  }
+
   problem remove_oldest() {
     const std::string path = path_of(segments_.front()->number);
     if (const int error = file_remove(path); error != 0) return {error, path, "remove", true};
     // Before the next one: a segment must not come back without the one behind it, where its verdicts are.
     if (const int error = folder_sync(how_.folder); error != 0) return {error, how_.folder, "sync", true};
+    for (record_reader& each : readers_) each.leave(segments_.front()->number);
     segments_.pop_front();
+    ++removed_;
     return {};
   }
 
   void remove_settled() {
-    while (!failed() && segments_.size() > 1 && segments_.front()->first == nullptr) {
+    while (!failed() && segments_.size() > 1 && segments_.front()->is_settled()) {
       if (problem wrong = remove_oldest(); wrong.error != 0) fail(std::move(wrong));
       if (full_) full_ = make_spare() != 0;
     }
@@ -835,7 +910,7 @@ class journal {
   }
 
   void commit(mutex::guard& locked, position end) {
-    if (segments_.size() > 1 && segments_.front()->first == nullptr) remove_settled();
+    if (segments_.size() > 1 && segments_.front()->is_settled()) remove_settled();
     if (by_interval())
       write_until(end);
     else
@@ -962,9 +1037,12 @@ class journal {
 
   std::deque<std::unique_ptr<journal_segment>> segments_{};  ///< The last one is being written.
   open_file file_{};                                         ///< Of the last segment.
+  std::size_t removed_ = 0;  ///< How many are gone that were there when the log was opened.
   journal_messages messages_{};
-  opened found_{};
-  std::uint64_t identity_ = 0;  ///< Of the log.
+  backlog backlog_{};
+  journal_message* candidates_[2] = {nullptr, nullptr};  ///< By lane: what the first one of the backlog will be.
+  record_reader readers_[2]{};                           ///< By lane, of the backlog.
+  std::uint64_t identity_ = 0;                           ///< Of the log.
   std::uint64_t next_id_ = 1;
 
   bool has_spare_ = false;

@@ -1,5 +1,5 @@
-// What is known in memory of the messages that are in the log, and of the files that they are in. Belongs to the replay
-// that reads the log, and then to the journal that goes on with it.
+// What is known in memory of the messages that are in the log and in the queue, and of the files that they are in. What is
+// in the log alone is known to a backlog.
 #pragma once
 
 #include <cstddef>
@@ -28,17 +28,29 @@ struct journal_message {
   std::uint64_t size = 0;              ///< Of the record.
   journal_message* previous = nullptr;
   journal_message* next = nullptr;
-
-  /// Where it is among the others: what came back is behind what was ready then.
-  std::uint64_t order() const noexcept { return state.order != 0 ? state.order : id; }
 };
 
 struct journal_segment {
   std::uint64_t number = 0;
   std::uint64_t identity = 0;        ///< Of its records.
   std::uint64_t size = 0;            ///< Of the file.
-  journal_message* first = nullptr;  ///< The messages in it that are not settled, in no order.
-  std::uint64_t alive = 0;           ///< The size of their records.
+  journal_message* first = nullptr;  ///< The messages in it that are not settled, in no order, but for the backlog.
+  std::size_t waiting = 0;           ///< How many of the backlog are in it.
+  std::uint64_t alive = 0;           ///< The size of the records of all of these.
+
+  bool is_settled() const noexcept { return alive == 0; }
+
+  /// One of the backlog.
+  /// @{
+  void add_waiting(std::uint64_t bytes) noexcept {
+    ++waiting;
+    alive += bytes;
+  }
+  void remove_waiting(std::uint64_t bytes) noexcept {
+    --waiting;
+    alive -= bytes;
+  }
+  /// @}
 
   void add(journal_message& message) noexcept {
     message.segment = this;
@@ -59,15 +71,6 @@ struct journal_segment {
 /// asks for no memory.
 class journal_messages {
  public:
-  journal_messages() = default;
-  journal_messages(journal_messages&& other) noexcept
-      : made_(std::move(other.made_)), free_(std::exchange(other.free_, nullptr)) {}
-  journal_messages& operator=(journal_messages&& other) noexcept {
-    made_ = std::move(other.made_);
-    std::swap(free_, other.free_);
-    return *this;
-  }
-
   /// Throws std::bad_alloc; then nothing has changed.
   journal_message& take() {
     if (free_ == nullptr) {

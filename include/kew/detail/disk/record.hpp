@@ -115,6 +115,9 @@ inline std::string segment_name(std::uint64_t number) {
   return digits + std::string(segment_ending);
 }
 
+/// Where a file of the folder is.
+inline std::string path_in(const std::string& folder, const std::string& name) { return folder + '/' + name; }
+
 /// The number in the name of a segment's file; nothing for another name.
 inline std::optional<std::uint64_t> number_of_segment(std::string_view name) noexcept {
   constexpr std::size_t digits = 16;
@@ -170,6 +173,8 @@ struct record_state {
   std::uint64_t order = 0;  // what came back goes behind those with a lower one; 0 for the id
   std::int64_t due = 0;     // in nanoseconds of the calendar: the message is delayed until then
   std::int64_t delay = 0;   // what was asked for, so that a calendar that was set cannot make it longer
+
+  friend bool operator==(const record_state&, const record_state&) = default;
 };
 static_assert(sizeof(record_state) == 40 && std::is_trivially_copyable_v<record_state>);
 
@@ -221,28 +226,37 @@ struct record_view {
   std::uint64_t end = 0;
 };
 
-/// The record at `offset` of a segment whose bytes are `segment`, where read_record has found one.
-inline record_view good_record(std::string_view segment, std::uint64_t offset) noexcept {
-  record_view record;
-  std::memcpy(&record.head, segment.data() + offset, sizeof(record_head));
-  record.offset = offset;
-  record.end = offset + record_size(record.head.size);
-  record.body = segment.substr(offset + sizeof(record_head), record.head.size);
-  return record;
-}
-
-/// The record at `offset` of a segment whose bytes are `segment`, if a whole one is there.
-inline bool read_record(std::string_view segment, std::uint64_t offset, std::uint64_t identity,
-                        record_view& record) noexcept {
-  if (segment.size() < sizeof(record_head) || offset > segment.size() - sizeof(record_head)) return false;
-  std::memcpy(&record.head, segment.data() + offset, sizeof(record_head));
+/// The record at `offset` of a segment, if a whole one is there. `bytes` are those of the segment from `begin` on.
+inline bool read_record(std::string_view bytes, std::uint64_t offset, std::uint64_t identity, record_view& record,
+                        std::uint64_t begin = 0) noexcept {
+  const std::uint64_t at = offset - begin;
+  if (bytes.size() < sizeof(record_head) || at > bytes.size() - sizeof(record_head)) return false;
+  std::memcpy(&record.head, bytes.data() + at, sizeof(record_head));
   if (record.head.magic != record_magic) return false;
   if (record.head.head_crc != crc_of_head(record.head, identity, offset)) return false;
   record.offset = offset;
   record.end = offset + record_size(record.head.size);
-  if (record.end > segment.size()) return false;
-  record.body = segment.substr(offset + sizeof(record_head), record.head.size);
+  if (record.end - begin > bytes.size()) return false;
+  record.body = bytes.substr(at + sizeof(record_head), record.head.size);
   return record.head.body_crc == crc32c().add(record.body).value();
+}
+
+/// What stands before the message in a body with flag_state, which is taken from it; false where it is not all there.
+inline bool take_state(std::string_view& body, record_state& state, std::string_view& reason) noexcept {
+  std::uint32_t size = 0;
+  if (!take_plain(body, state) || !take_plain(body, size) || size > body.size()) return false;
+  reason = body.substr(0, size);
+  body.remove_prefix(size);
+  return true;
+}
+
+/// The message in the record of one.
+inline std::string_view message_in(const record_view& record) noexcept {
+  std::string_view body = record.body;
+  record_state state;
+  std::string_view reason;
+  if ((record.head.flags & flag_state) != 0) take_state(body, state, reason);
+  return body;
 }
 
 }}}  // namespace kew::KEW_NAMESPACE::detail

@@ -11,147 +11,33 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
-#include <system_error>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include <kew/config.hpp>
+#include <kew/detail/disk/backlog.hpp>
+#include <kew/detail/disk/disk_error.hpp>
 #include <kew/detail/disk/file.hpp>
 #include <kew/detail/disk/file_bytes.hpp>
 #include <kew/detail/disk/kept.hpp>
 #include <kew/detail/disk/read_ahead.hpp>
 #include <kew/detail/disk/record.hpp>
+#include <kew/detail/disk/record_scan.hpp>
 #include <kew/detail/machine/tuning.hpp>
 #include <kew/durable_options.hpp>
 #include <kew/error.hpp>
 
 namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
 
-[[noreturn]] inline void raise_disk_error(const std::string& file, int error, const std::string& doing) {
-  const std::error_code code(error, std::generic_category());
-  std::string text = "kew: cannot " + doing + ' ' + file;
-  if (error != 0) text += ": " + code.message();
-  raise_error(durable_error(text, file, code));
-}
-
-/// For what no error number describes.
-[[noreturn]] inline void refuse_folder(const std::string& file, const std::string& why) {
-  raise_error(durable_error("kew: " + file + ' ' + why, file, {}));
-}
-
-/// A message that is in the log, and not settled.
-struct found_message {
-  journal_message* message = nullptr;
-  std::string payload{};
-};
-
-/// The messages of a log by their ids, most of which are near each other, and come and go in their order.
-class found_messages {
- public:
-  /// Null where there is none.
-  found_message* find(std::uint64_t id) noexcept {
-    page* const where = page_of(id);
-    if (where == nullptr) return nullptr;
-    found_message& place = where->messages[id % in_a_page];
-    return place.message != nullptr ? &place : nullptr;
-  }
-  /// A new one, also where there was one.
-  found_message& put(std::uint64_t id) {
-    page* where = page_of(id);
-    if (where == nullptr) {
-      where = &pages_[id / in_a_page];
-      last_number_ = id / in_a_page;
-      last_ = where;
-    }
-    found_message& place = where->messages[id % in_a_page];
-    if (place.message != nullptr) {
-      remove(place);
-    } else {
-      ++where->count;
-      ++count_;
-    }
-    place.message = &kept_.take();
-    place.message->id = id;
-    return place;
-  }
-  void erase(std::uint64_t id) noexcept {
-    found_message* const place = find(id);
-    if (place == nullptr) return;
-    remove(*place);
-    --count_;
-    page& where = *last_;  // find has left it there
-    if (--where.count > 0) return;
-    last_ = nullptr;
-    pages_.erase(id / in_a_page);
-  }
-
-  /// In the order in which they are delivered.
-  std::vector<found_message*> in_order() {
-    std::vector<found_message*> all;
-    all.reserve(count_);
-    std::vector<std::uint64_t> numbers;
-    numbers.reserve(pages_.size());
-    for (const auto& [number, where] : pages_) numbers.push_back(number);
-    std::sort(numbers.begin(), numbers.end());
-    bool is_sorted = true;
-    std::uint64_t last = 0;
-    for (const std::uint64_t number : numbers)
-      for (found_message& each : pages_.find(number)->second.messages)
-        if (each.message != nullptr) {
-          all.push_back(&each);
-          is_sorted = is_sorted && last <= each.message->order();
-          last = each.message->order();
-        }
-    if (!is_sorted)
-      std::sort(all.begin(), all.end(), [](const found_message* a, const found_message* b) {
-        return a->message->order() < b->message->order();
-      });
-    return all;
-  }
-
-  /// Where the messages stand, for the journal that goes on with them.
-  journal_messages& kept() noexcept { return kept_; }
-
- private:
-  static constexpr std::size_t in_a_page = 64;
-
-  struct page {
-    found_message messages[in_a_page] = {};
-    std::size_t count = 0;
-  };
-
-  page* page_of(std::uint64_t id) noexcept {
-    const std::uint64_t number = id / in_a_page;
-    if (last_ != nullptr && number == last_number_) return last_;
-    const auto found = pages_.find(number);
-    if (found == pages_.end()) return nullptr;
-    last_number_ = number;
-    return last_ = &found->second;
-  }
-  void remove(found_message& place) noexcept {
-    place.message->segment->remove(*place.message);
-    kept_.give_back(*std::exchange(place.message, nullptr));
-    place.payload.clear();
-  }
-
-  std::unordered_map<std::uint64_t, page> pages_{};
-  std::uint64_t last_number_ = 0;
-  page* last_ = nullptr;  ///< That of last_number_; its place in memory stays.
-  std::size_t count_ = 0;
-  journal_messages kept_{};
-};
-
 struct replayed_segment {
   segment_header header;
   std::string path;
   std::uint64_t file_size = 0;
-  std::uint64_t end = 0;  ///< Where its records end.
+  std::uint64_t end = 0;  ///< Where its records end, as far as it has been read.
   bool damaged = false;
-  std::unique_ptr<journal_segment> kept = std::make_unique<journal_segment>();  ///< Has the messages that are in it.
+  std::unique_ptr<journal_segment> kept = std::make_unique<journal_segment>();
 };
 
 /// A segment's records carry this, so that those of two segments never fit each other.
@@ -169,24 +55,20 @@ class replay {
     /// From how many bytes on a second thread reads and checks ahead.
     std::uint64_t read_ahead_from = tuning::read_ahead_from;
     std::function<void(std::uint64_t done, std::uint64_t all)> progress{};  ///< In bytes of files.
+    refusal_check refusal = nullptr;
   };
 
   explicit replay(options how) : how_(std::move(how)) {
     list();
     read_headers();
-    std::optional<read_ahead> ahead;
-    if (all_bytes_ >= how_.read_ahead_from) ahead.emplace(files_to_read());
-    for (std::size_t i = 0; i < segments_.size(); ++i) read_segment(i, ahead ? &*ahead : nullptr);
+    read_ahead reader(files_to_read(), how_.refusal, all_bytes_ >= how_.read_ahead_from ? 2 : 1);
+    for (std::size_t i = 0; i < segments_.size(); ++i) read_segment(i, reader);
+    messages_.arrange();
   }
 
-  /// Where a file of the folder is.
-  static std::string path_in(const std::string& folder, const std::string& name) { return folder + '/' + name; }
-
   std::vector<replayed_segment>& segments() noexcept { return segments_; }
-  /// In the order in which they are delivered.
-  std::vector<found_message*> messages() { return messages_.in_order(); }
-  /// The same, with the memory that they are in.
-  found_messages& found() noexcept { return messages_; }
+  /// Those that are not settled; the segments of their places are those of segments().
+  backlog& messages() noexcept { return messages_; }
   /// What had to be cut off or left out.
   const std::vector<recovery>& findings() const noexcept { return findings_; }
   bool damaged() const noexcept {
@@ -199,9 +81,17 @@ class replay {
   /// Up to where the last segment is known to have been on disk. What stands behind that may be in no better place than
   /// the memory of the operating system, so it is to be written again.
   std::uint64_t on_disk() const noexcept { return on_disk_; }
-  /// The last segment from its beginning to its end.
-  std::string_view last_bytes() const noexcept {
-    return segments_.empty() ? std::string_view() : bytes_.view().substr(0, segments_.back().end);
+  /// The records of the last segment behind on_disk().
+  std::string last_bytes() const {
+    const replayed_segment& last = segments_.back();
+    std::string bytes(static_cast<std::size_t>(last.end - on_disk_), '\0');
+    open_file file;
+    std::size_t got = 0;
+    int error = file.open(last.path, file_use::read);
+    if (error == 0) error = file_read(file.get(), on_disk_, bytes.data(), bytes.size(), got);
+    if (error != 0) raise_disk_error(last.path, error, "read");
+    bytes.resize(got);
+    return bytes;
   }
 
   /// What a folder's unfinished file is called.
@@ -281,127 +171,126 @@ class replay {
 
   std::vector<file_to_read> files_to_read() const {
     std::vector<file_to_read> all;
-    all.reserve(segments_.size());
     for (std::size_t i = 0; i < segments_.size(); ++i)
-      all.push_back({segments_[i].path, identity_of_records(segments_[i].header), said_end(i),
+      all.push_back({segments_[i].path, identity_of_records(segments_[i].header),
                      said_end(i) != 0 ? std::min(said_end(i), segments_[i].file_size) : segments_[i].file_size});
     return all;
   }
 
-  /// Applies what is found to be good while it is read, up to `at`. Afterwards the file has been read.
-  void apply_ahead(read_ahead& ahead, replayed_segment& here, std::uint64_t& at, std::uint64_t& on_disk) {
-    const std::string_view bytes = ahead.bytes().memory();
-    for (read_ahead::progress so_far; !so_far.is_complete;) {
-      so_far = ahead.wait(at);
-      while (at < so_far.good) {
-        const record_view record = good_record(bytes, at);
-        apply(record, *here.kept, on_disk);
-        at = record.end;
-      }
-    }
-    if (const int error = ahead.error(here.file_size); error != 0) raise_disk_error(here.path, error, "read");
-  }
-
-  void read_segment(std::size_t index, read_ahead* ahead) {
+  void read_segment(std::size_t index, read_ahead& reader) {
     replayed_segment& here = segments_[index];
-    const bool last = index + 1 == segments_.size();
-    const std::uint64_t said_end = this->said_end(index);
-    const std::uint64_t identity = identity_of_records(here.header);
+    here.kept->number = here.header.number;
+    here.kept->identity = identity_of_records(here.header);
     std::uint64_t on_disk = std::max(header_size, here.header.filled);
-    std::uint64_t at = header_size;
-    file_bytes& read = ahead != nullptr ? ahead->bytes() : bytes_;
-    if (ahead != nullptr) {
-      apply_ahead(*ahead, here, at, on_disk);
-    } else {
-      if (!last) file_prepare_read(segments_[index + 1].path);
-      if (const int error = read.begin(here.path, said_end != 0 ? said_end : UINT64_MAX, here.file_size); error != 0)
-        raise_disk_error(here.path, error, "read");
-    }
-    record_view record;
-    for (;;) {
-      for (;;) {
-        while (at != said_end && read_record(read.view(), at, identity, record)) {
-          apply(record, *here.kept, on_disk);
-          at = record.end;
-        }
-        if (at == said_end || read.is_complete()) break;
-        if (const int error = read.read_more(); error != 0) raise_disk_error(here.path, error, "read");
-      }
-      here.end = at;
-      if (at == said_end) break;
-      const std::string_view bytes = read.view();
-      if (const std::uint64_t next = next_record(bytes, at, identity);
-          last && !says_on_disk(bytes, at, next, identity, on_disk)) {
-        torn(here, bytes, at, next);
-        break;
-      } else {
-        damage(here, at, (next != 0 ? next : std::max<std::uint64_t>(bytes.size(), said_end)) - at, "has a bad record");
-        if (next == 0) break;
-        at = next;
-      }
-    }
+    const record_scan::outcome found =
+        reader.next([&](const checked_record& record) { apply(record, index, on_disk); });
+    if (found.error != 0) raise_disk_error(here.path, found.error, "read");
+    here.end = found.at;
+    here.file_size = found.file_size;
+    if (!is_end(index, on_disk)) read_rest(index, on_disk);
+    here.kept->size = here.end;
     on_disk_ = std::min(on_disk, here.end);
     done_bytes_ += here.file_size;
-    if (last && ahead != nullptr) bytes_.swap(read);
-    if (ahead != nullptr) ahead->next();
     if (how_.progress) how_.progress(done_bytes_, all_bytes_);
   }
 
-  void apply(const record_view& record, journal_segment& segment, std::uint64_t& on_disk) {
-    const std::uint64_t id = record.head.id;
-    next_id_ = std::max(next_id_, id + 1);
-    std::string_view body = record.body;
-    switch (record.head.kind) {
-      case record_kind::mark: {
-        std::uint64_t until = 0;
-        if (take_plain(body, until) && until <= record.offset) on_disk = std::max(on_disk, until);
-        return;
+  /// Whether the records of a segment end where they should: in the last one, before room that was not used yet.
+  bool is_end(std::size_t index, std::uint64_t on_disk) const {
+    const replayed_segment& here = segments_[index];
+    if (index + 1 < segments_.size()) return here.end == said_end(index);
+    bool is_unused = false;
+    if (here.end < on_disk) return false;
+    if (const int error = file_is_zero(here.path, here.end, is_unused); error != 0)
+      raise_disk_error(here.path, error, "read");
+    return is_unused;
+  }
+
+  /// From its end, as far as it is known, on: with all of the file in memory, to look behind a bad record.
+  void read_rest(std::size_t index, std::uint64_t& on_disk) {
+    replayed_segment& here = segments_[index];
+    const bool last = index + 1 == segments_.size();
+    const std::uint64_t said_end = this->said_end(index);
+    const std::uint64_t identity = here.kept->identity;
+    if (const int error = bytes_.begin(here.path, said_end != 0 ? said_end : UINT64_MAX, here.file_size); error != 0)
+      raise_disk_error(here.path, error, "read");
+    for (std::uint64_t& at = here.end;;) {
+      record_view record;
+      for (;;) {
+        for (; at != said_end && read_record(bytes_.view(), at, identity, record); at = record.end)
+          apply(checked_record(record, how_.refusal), index, on_disk);
+        if (at == said_end || bytes_.is_complete()) break;
+        if (const int error = bytes_.read_more(); error != 0) raise_disk_error(here.path, error, "read");
       }
-      case record_kind::message: {
-        found_message& found = messages_.put(id);
-        journal_message& message = *found.message;
-        message.offset = record.offset;
-        message.size = record.end - record.offset;
-        segment.add(message);
-        if ((record.head.flags & flag_state) != 0) take_state(body, message.state, message.reason);
-        next_id_ = std::max(next_id_, message.state.order + 1);
-        found.payload = body;
-        return;
-      }
-      case record_kind::settled: messages_.erase(id); return;
-      case record_kind::handed:
-      case record_kind::returned:
-      case record_kind::dead: apply_state(record, body); return;
+      if (at == said_end) return;
+      const std::string_view bytes = bytes_.view();
+      const std::uint64_t next = next_record(bytes, at, identity);
+      if (last && !says_on_disk(bytes, at, next, identity, on_disk)) return torn(here, bytes, at, next);
+      damage(here, at, (next != 0 ? next : std::max<std::uint64_t>(bytes.size(), said_end)) - at, "has a bad record");
+      if (next == 0) return;
+      at = next;
     }
   }
 
-  void apply_state(const record_view& record, std::string_view body) {
-    const std::uint64_t id = record.head.id;
+  void apply(const checked_record& record, std::size_t segment, std::uint64_t& on_disk) {
+    next_id_ = std::max(next_id_, record.id + 1);
+    switch (record.kind) {
+      case record_kind::mark: {
+        std::uint64_t until = 0;
+        std::string_view body = record.body;
+        if (take_plain(body, until) && until <= record.offset) on_disk = std::max(on_disk, until);
+        return;
+      }
+      case record_kind::message: apply_message(record, segment); return;
+      case record_kind::settled:
+        if (const record_place* const place = messages_.find(record.id)) {
+          leave(*place);
+          messages_.erase(record.id);
+        }
+        return;
+      case record_kind::handed:
+      case record_kind::returned:
+      case record_kind::dead: apply_state(record); return;
+    }
+  }
+
+  void apply_message(const checked_record& record, std::size_t segment) {
+    const record_place before = messages_.put(record.id, record_place(segment, record.offset, record.size));
+    if (!before.is_empty()) leave(before);
+    segments_[segment].kept->add_waiting(record.size);
+    record_state state;
+    std::string_view body = record.body;
+    std::string_view reason;
+    if (!body.empty() && take_state(body, state, reason) && state != record_state{}) {
+      next_id_ = std::max(next_id_, state.order + 1);
+      backlog::state& known = messages_.state_of(*messages_.find(record.id));
+      known.kept = state;
+      known.reason = reason_of(reason);
+    }
+    if (record.refused)
+      messages_.state_of(*messages_.find(record.id)).refusal = std::make_unique<const std::string>(*record.refused);
+  }
+  void leave(const record_place& before) noexcept { segments_[before.segment()].kept->remove_waiting(before.size()); }
+
+  void apply_state(const checked_record& record) {
+    std::string_view body = record.body;
     record_state state;
     if (!take_plain(body, state)) return;
     next_id_ = std::max(next_id_, state.order + 1);
-    found_message* const known = messages_.find(id);
-    if (known == nullptr) return;
-    journal_message& message = *known->message;
+    record_place* const place = messages_.find(record.id);
+    if (place == nullptr) return;
+    backlog::state& known = messages_.state_of(*place);
     // Two threads may write about the same message against the order of its hand-overs.
-    const bool newer = record.head.kind == record_kind::dead || state.dead > message.state.dead ||
-                       (state.dead == message.state.dead &&
-                        (state.attempts > message.state.attempts ||
-                         (state.attempts == message.state.attempts && record.head.kind == record_kind::returned)));
+    const bool newer = record.kind == record_kind::dead || state.dead > known.kept.dead ||
+                       (state.dead == known.kept.dead &&
+                        (state.attempts > known.kept.attempts ||
+                         (state.attempts == known.kept.attempts && record.kind == record_kind::returned)));
     if (!newer) return;
-    message.state = state;
-    if (record.head.kind == record_kind::dead) message.reason = reason_of(body);
+    known.kept = state;
+    if (record.kind == record_kind::dead) known.reason = reason_of(body);
   }
 
   static std::unique_ptr<const std::string> reason_of(std::string_view text) {
     return text.empty() ? nullptr : std::make_unique<const std::string>(text);
-  }
-
-  static void take_state(std::string_view& body, record_state& state, std::unique_ptr<const std::string>& reason) {
-    std::uint32_t size = 0;
-    if (!take_plain(body, state) || !take_plain(body, size) || size > body.size()) return;
-    reason = reason_of(body.substr(0, size));
-    body.remove_prefix(size);
   }
 
   /// The first good record behind a bad one; 0 where there is none.
@@ -427,11 +316,6 @@ class replay {
     return false;
   }
 
-  static bool is_zero(std::string_view bytes) noexcept {
-    // Each byte is as the one before it: the comparison of the library is many times as fast as a loop.
-    return bytes.empty() || (bytes[0] == 0 && bytes.substr(1) == bytes.substr(0, bytes.size() - 1));
-  }
-
   void torn(const replayed_segment& where, std::string_view bytes, std::uint64_t at, std::uint64_t next) {
     if (next == 0 && is_zero(bytes.substr(std::min<std::size_t>(static_cast<std::size_t>(at), bytes.size()))))
       return;  // room that was not used yet
@@ -444,10 +328,7 @@ class replay {
 
   void damage(replayed_segment& where, std::uint64_t offset, std::uint64_t size, const std::string& what) {
     const std::string place = what + " at offset " + std::to_string(offset);
-    if (!how_.repair)
-      refuse_folder(where.path, place +
-                                    ", where everything had been on disk: restore the folder from a copy, or open it "
-                                    "with durable_options::repair, which leaves out what cannot be read");
+    if (!how_.repair) refuse_damage(where.path, place);
     where.damaged = true;
     findings_.push_back({recovery::kind::damage, where.path, offset, size,
                          "kew: " + where.path + ' ' + place + "; " + std::to_string(size) + " bytes are left out"});
@@ -455,7 +336,7 @@ class replay {
 
   options how_;
   std::vector<replayed_segment> segments_{};
-  found_messages messages_{};
+  backlog messages_{};
   std::vector<recovery> findings_{};
   std::vector<std::string> leftovers_{};
   std::uint64_t next_id_ = 1;

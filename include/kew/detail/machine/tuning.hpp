@@ -104,9 +104,9 @@ inline constexpr std::int64_t ticks_late = 16;
 
 // ---- Disk ------------------------------------------------------------------------------------------------------
 
-/// From how many bytes on a log is read by a thread of its own when it is opened; what is less is read in a tenth of a
-/// second. 1 GB, by one thread and by two, from memory and from a disk: messages of 1000 bytes 562 and 490, 1062 and 872
-/// ms; of 100 bytes 1430 and 1303, 2182 and 1431 ms.
+/// From how many bytes on a log is read by two threads when it is opened; what is less is read in some ten milliseconds.
+/// 1 GB, by one thread and by two, from memory and from a disk: messages of 1000 bytes 230 and 145, 680 and 620 ms; of 100
+/// bytes 365 and 292, 680 and 620 ms.
 inline constexpr std::uint64_t read_ahead_from = std::uint64_t{128} << 20;
 
 // ---- Rings -----------------------------------------------------------------------------------------------------
@@ -128,24 +128,19 @@ inline constexpr std::size_t most_slots_in_a_line = 64;
 inline constexpr std::size_t smallest_by_slot = 4;
 inline constexpr std::size_t largest_by_slot = 184;
 
-/// Up to this size several numbered slots share a line; larger elements have lines to themselves, because a consumer
-/// close behind takes a shared line away while the producer fills it. 24-byte elements at capacity 1024: 135 M/s instead
-/// of 26.
-inline constexpr std::size_t largest_sharing_a_line = 16;
-
 /// How far ahead, in bytes, spsc_ring asks for the lines of its slots. Numbered slots: half as far nearly halved a
-/// stream, twice as far cut it to a third at capacity 1024; of slots with lines to themselves all lines must be asked
-/// for (64-byte elements at capacity 1024: 85 to 94 M/s instead of 15), and by the producer alone: a consumer that asks
-/// too takes the lines of one that is close before it (56 bytes: 15 M/s instead of 131). Plain ones: 512 was as fast, but
-/// in some runs a tenth of that, because a consumer close behind takes the lines away again; and all lines of an element
-/// of 256 or 512 bytes instead of its first made no difference.
+/// stream, twice as far cut it to a third at capacity 1024; all lines of a slot must be asked for, for writing (64-byte
+/// elements at capacity 1024: 85 to 94 M/s instead of 15). Plain ones: 512 was as fast, but in some runs a tenth of that,
+/// because a consumer close behind takes the lines away again; and all lines of an element of 256 or 512 bytes instead of
+/// its first made no difference.
 inline constexpr std::size_t lookahead_by_slot = 512;
 inline constexpr std::size_t lookahead_by_count = 256;
-/// How far ahead, in bytes, its consumer asks for the lines of numbered slots that share one, where the producer is that
-/// far ahead; it finds that out anew after each stretch of so many bytes. Against 512 bytes ahead of every pop but those
-/// just after an empty ring, 8-byte elements: 1.6 to 1.9 times the stream at capacity 1024, 2.1 to 2.7 times at 65536; all the
-/// same with a producer or a consumer of 3 ns, and 1.0 to 2.4 times with one of 6. 2048 bytes made 0.5 to 1 times as much
-/// as 1024 at 65536; a stretch of 1024 bytes 0.9 and 0.4 times as much as one of 4096.
+/// How far ahead, in bytes, its consumer asks for the lines of numbered slots, where the producer is that far ahead; it
+/// finds that out anew after each stretch of so many bytes. Against 512 bytes ahead of every pop but those just after an
+/// empty ring, 8-byte elements: 1.6 to 1.9 times the stream at capacity 1024, 2.1 to 2.7 times at 65536; all the same with a
+/// producer or a consumer of 3 ns, and 1.0 to 2.4 times with one of 6. 2048 bytes made 0.5 to 1 times as much as 1024 at
+/// 65536; a stretch of 1024 bytes 0.9 and 0.4 times as much as one of 4096. A consumer that asks for nothing, elements of 40
+/// and 64 bytes in slots of 64 and 128: 0.55 and 1.0 times the stream at 1024, 0.7 times at 65536.
 #if defined(KEW_MODEL)
 // So little that a ring of two has stretches, and a consumer in it is close behind its producer or is not.
 inline constexpr std::size_t read_lookahead = 0;
@@ -155,9 +150,9 @@ inline constexpr std::size_t read_lookahead = 1024;
 inline constexpr std::size_t read_stretch = 4096;
 #endif
 
-/// The numbered slots that a ring has beside its capacity, where they share lines: one for so many elements, and no more
-/// than so many bytes. Without them a consumer that was slower than its producer by up to 3 ns made 0.5 to 0.6 times as much at
-/// capacity 65536, and 0.9 times at 1024; twice as many made no difference.
+/// The numbered slots that a ring has beside its capacity: one for so many elements, and no more than so many bytes.
+/// Without them a consumer that was slower than its producer by up to 3 ns made 0.5 to 0.6 times as much at capacity 65536,
+/// and 0.9 times at 1024; twice as many made no difference. Slots of 64 bytes: 0.5 times at 65536.
 #if defined(KEW_MODEL)
 // So many that a ring of three has one, and a ring of two has none: a spare slot hides what is done to a full ring's.
 inline constexpr std::size_t elements_per_spare_slot = 3;

@@ -4,6 +4,8 @@
 // An Owner derives from books<Owner, Payload, Wait, Meter> and has
 //
 //   void timed_out(entry& outstanding) noexcept;    // with the mutex held: calls fail, bury or miss of the ledger
+//   void bring_in(lane from);                       // with the mutex held, before each look for a ready entry; one that has
+//                                                   // no messages elsewhere need not have it
 //
 // Each call is a visit: it takes the mutex, does what is due, does its own work in the ledger, leaves, and then wakes
 // the threads that it concerns. There is no thread for the timers. Of the threads that wait at one place one is the timekeeper and
@@ -33,6 +35,7 @@
 #include <kew/detail/message/acknowledged.hpp>
 #include <kew/detail/message/any_limit.hpp>
 #include <kew/detail/message/delivery_owner.hpp>
+#include <kew/detail/message/lane.hpp>
 #include <kew/detail/message/late_clock.hpp>
 #include <kew/detail/message/ledger.hpp>
 #include <kew/detail/wait/condition.hpp>
@@ -173,6 +176,7 @@ class books {
     using answer = std::invoke_result_t<Take&, visit&, entry&, time_point>;
     const auto look = [&](visit& here) -> answer {
       const time_point now = here.catch_up_late();
+      static_cast<Owner*>(this)->bring_in(from);
       entry* const first = front(from);
       if (first != nullptr) [[likely]]
         return take(here, *first, now);
@@ -212,6 +216,9 @@ class books {
  protected:
   ~books() = default;
 
+  /// Of an owner that has no messages but those in the ledger.
+  void bring_in(lane) noexcept {}
+
   /// Moves the timeout of an outstanding delivery to so long from now. False where it is too late.
   bool extend(const delivery_ticket& ticket, std::chrono::nanoseconds longer) noexcept {
     visit here(*this);
@@ -247,8 +254,6 @@ class books {
 
  private:
   friend class visit;
-
-  static constexpr std::size_t index(lane of) noexcept { return static_cast<std::size_t>(of); }
 
   /// Where callers wait for one thing. Its members are guarded by the mutex, but for the hint.
   struct place {

@@ -36,13 +36,11 @@
 #include <kew/detail/machine/tuning.hpp>
 #include <kew/detail/message/chunks.hpp>
 #include <kew/detail/message/delivery_owner.hpp>
+#include <kew/detail/message/lane.hpp>
 #include <kew/detail/meter/queue_meter.hpp>
 #include <kew/queue_options.hpp>
 
 namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
-
-/// The queue itself, or its dead letters.
-enum class lane : unsigned char { live, dead };
 
 /// So long after `start`; the largest never ends.
 inline time_point time_after(time_point start, std::chrono::nanoseconds span) noexcept {
@@ -140,6 +138,16 @@ class ledger {
       at_front.listed_ = true;
       (first != nullptr ? first->previous_ : last) = &at_front;
       first = &at_front;
+    }
+    /// `before` is in it, or null for the front.
+    void add_behind(entry* before, entry& coming) noexcept {
+      if (before == nullptr) return add_first(coming);
+      if (before == last) return add(coming);
+      coming.previous_ = before;
+      coming.next_ = before->next_;
+      coming.listed_ = true;
+      before->next_->previous_ = &coming;
+      before->next_ = &coming;
     }
     void join(const list& behind) noexcept {
       behind.first->previous_ = last;
@@ -242,6 +250,34 @@ class ledger {
   static entry* lent_by(const delivery_ticket& ticket) noexcept {
     entry* const held = at(ticket);
     return held->lent_.load(relaxed) == ticket.hand_over ? held : nullptr;
+  }
+
+  // ---- For an owner that has messages elsewhere, which are ready before all that are added ------------------------
+
+  /// There are so many more. They count as ready.
+  void add_waiting(lane in, std::size_t messages) noexcept {
+    waiting_[index(in)] += messages;
+    queue_counts& here = sum(in);
+    here.published += messages;
+    here.ready += messages;
+  }
+  std::size_t waiting(lane in) const noexcept { return waiting_[index(in)]; }
+  /// One of them is no message any more.
+  void drop_waiting(lane in) noexcept {
+    --waiting_[index(in)];
+    queue_counts& here = sum(in);
+    --here.published;
+    --here.ready;
+    if (in == lane::live) ++news_.room;
+  }
+  /// One of them gets an entry, behind `before`, the last one that did and is still ready, or first. Throws as add does.
+  template <class... A>
+  entry& bring_in(lane in, entry* before, A&&... arguments) {
+    if (spare() == 0) grow();  // what is reserved is another's
+    entry& made = make(in, std::forward<A>(arguments)...);
+    ready_[index(in)].add_behind(before, made);
+    --waiting_[index(in)];
+    return made;
   }
 
   // ---- After a crash ---------------------------------------------------------------------------------------------
@@ -433,7 +469,6 @@ class ledger {
  private:
   using place = typename entry::place;
 
-  static constexpr std::size_t index(lane of) noexcept { return static_cast<std::size_t>(of); }
   queue_counts& sum(lane of) noexcept { return counts_[index(of)]; }
 
   /// No entry is ever freed before the ledger is, so even an old ticket leads to one.
@@ -454,9 +489,9 @@ class ledger {
       last = &(*last)->next_;
     }
   }
-  /// Makes a ready entry of an unused one.
+  /// Makes an entry that is to be ready of an unused one.
   template <class... A>
-  entry& fill(lane in, A&&... arguments) {
+  entry& make(lane in, A&&... arguments) {
     entry& made = *unused_;
     made.stock(std::forward<A>(arguments)...);
     unused_ = made.next_;
@@ -467,6 +502,11 @@ class ledger {
     made.attempts_ = 0;
     made.failures_ = 0;
     made.due_ = never;
+    return made;
+  }
+  template <class... A>
+  entry& fill(lane in, A&&... arguments) {
+    entry& made = make(in, std::forward<A>(arguments)...);
     ready_[index(in)].add(made);
     queue_counts& here = sum(in);
     ++here.published;
@@ -491,7 +531,7 @@ class ledger {
     std::size_t used = reserved_[0] + reserved_[1];
     for (const queue_counts& each : counts_)
       used += static_cast<std::size_t>(each.ready + each.delayed + each.outstanding);
-    return used;
+    return used - waiting_[0] - waiting_[1];
   }
 
   /// Asks for the lines of an entry that will be wanted next.
@@ -570,6 +610,7 @@ class ledger {
   std::vector<entry*> heap_{};  ///< Delayed entries, and outstanding ones whose timeout was extended.
   queue_counts counts_[2]{};
   std::uint64_t reserved_[2] = {0, 0};
+  std::size_t waiting_[2] = {0, 0};
   ledger_news news_{};
   [[no_unique_address]] Meter meter_{};
   std::uint64_t hand_overs_ = 0;

@@ -34,13 +34,19 @@ inline constexpr publication publication_of =
         ? publication::by_slot
         : publication::by_count;
 
-/// Whether several slots of such elements lie in a line. No slot straddles one that it could lie in.
-template <class T>
-inline constexpr bool shares_a_line = sizeof(T) <= tuning::largest_sharing_a_line;
+/// No slot straddles a line that it could lie in. A larger one begins with a line, unless half as many lines again would be
+/// filled that way: then slots lie close together. 64-byte elements 72 bytes apart instead of 128: 1.5 times the stream at
+/// capacity 1024 (147 M/s instead of 94), 1.2 to 1.4 times at 65536; median latency at 10 million messages a second 240 ns
+/// instead of 560 to 1,170; there and back 1.03 to 1.14 times as long. 128-byte ones, 136 apart instead of 192: 0.8 to 1.0
+/// times the stream at 1024, 1.4 to 1.6 times at 65536, 1.0 times there and back.
+constexpr std::size_t slot_alignment(std::size_t bytes, std::size_t least) noexcept {
+  if (bytes <= cache_line) return max(least, std::bit_ceil(bytes));
+  const std::size_t lines = (bytes + cache_line - 1) / cache_line;
+  return 2 * lines * cache_line < 3 * bytes ? max(least, cache_line) : least;
+}
 
 template <class T, class Index>
-struct alignas(max(alignof(T),
-                   shares_a_line<T> ? std::bit_ceil(sizeof(T) + sizeof(Index)) : cache_line)) numbered_slot {
+struct alignas(slot_alignment(sizeof(T) + sizeof(Index), max(alignof(T), alignof(atomic<Index>)))) numbered_slot {
   explicit numbered_slot(Index before) noexcept : number(before) {}
   ~numbered_slot() {}
 
@@ -50,12 +56,11 @@ struct alignas(max(alignof(T),
   atomic<Index> number;
 };
 
-/// How many numbered slots a ring has beside its capacity. With them the slots that a producer fills in a full ring are
-/// not in the line of those that the consumer is about to empty.
+/// How many numbered slots a ring has beside its capacity. With them the slots that a producer fills in a full ring are not
+/// in the lines of those that the consumer is about to empty, nor in those that come across with them.
 template <class Slot>
 constexpr std::size_t spare_slots(std::size_t capacity) noexcept {
-  return sizeof(Slot) < cache_line ? min(capacity / tuning::elements_per_spare_slot, tuning::spare_bytes / sizeof(Slot))
-                                   : 0;
+  return min(capacity / tuning::elements_per_spare_slot, tuning::spare_bytes / sizeof(Slot));
 }
 
 /// A ring's numbered slots, one after the other and round again; those of a ring that publishes by count take no room.
@@ -92,6 +97,7 @@ class numbered_slots<publication::by_slot, T, Capacity, Allocator, Index, Most> 
   slot* data() noexcept { return slots_.data(); }
   slot* end() const noexcept { return end_; }
 
+  slot* before(slot* one) noexcept { return (one != data() ? one : end()) - 1; }
   slot* after(slot* one) noexcept { return one + 1 != end() ? one + 1 : data(); }
   slot* after(slot* one, std::size_t n) noexcept {
     const auto to_end = static_cast<std::size_t>(end() - one);

@@ -35,6 +35,9 @@ class positions {
   constexpr Index next(Index position) const noexcept {
     return static_cast<Index>(index(position) == last_ ? position - last_ + lap() : position + 1);
   }
+  constexpr Index previous(Index position) const noexcept {
+    return static_cast<Index>(index(position) == 0 ? position + last_ - lap() : position - 1);
+  }
   /// `n` positions on, `n` ≤ capacity.
   constexpr Index next(Index position, std::size_t n) const noexcept {
     const std::size_t to_end = capacity() - index(position);
