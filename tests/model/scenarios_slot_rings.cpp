@@ -99,6 +99,8 @@ void add_pairs(std::vector<scenario>& all, const char* name) {
   to.template add<1, 0, times<3, push_move>, times<3, pop_value>>("push and pop, capacity 1");
   to.template add<2, 1, does<push_copy, push_move, push_copy, push_move>,
                   does<pop_value, pop_into, consume, pop_value>>("push and pop, capacity 2");
+  // Both slots of a line are free before the first of these pushes, where the pops come first.
+  to.template add<2, 2, times<2, push_move>, times<2, pop_value>>("a run of pushes, and pop");
   to.template add<3, 2, does<push_move, push_copy, push_move, push_move>, times<5, pop_value>>(
       "push and pop, capacity 3");
   to.template add<1, 1, times<3, push_copy>, times<3, pop_into>>("push and pop into");
@@ -162,6 +164,8 @@ void add_many_consumers(std::vector<scenario>& all, const char* name) {
   to.template add<4, 4, pop_two, consume, does<pop_value, push_move>>("batch, pop, and pop before push");
   to.template add<4, 4, pop_value, pop_value, pop_value, does<pop_value, push_move>>(
       "pop three times, and pop before push");
+  // A group whose last slot is free need not be free, where a pop has been overtaken.
+  to.template add<2, 2, pop_value, pop_value, times<2, push_move>>("pop, pop, and a run of pushes");
 }
 
 template <class Ring>

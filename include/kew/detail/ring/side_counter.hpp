@@ -12,7 +12,8 @@ namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
 template <cardinality Threads, class Index>
 class alignas(cache_line) side_counter {
  public:
-  explicit side_counter(Index start) noexcept : word_(start) {}
+  /// `flags` are those that are set from the beginning.
+  explicit side_counter(Index start, Index flags = 0) noexcept : word_(static_cast<Index>(start | flags)) {}
 
   Index position() const noexcept { return word_.load(relaxed); }
   Index seen() const noexcept { return word_.load(relaxed); }
@@ -34,7 +35,9 @@ class alignas(cache_line) side_counter {
 template <class Index>
 class alignas(cache_line) side_counter<cardinality::many, Index> {
  public:
-  explicit side_counter(Index start) noexcept : word_(start), finished_(start) {}
+  /// `flags` are those that are set from the beginning.
+  explicit side_counter(Index start, Index flags = 0) noexcept
+      : word_(static_cast<Index>(start | flags)), finished_(start) {}
 
   // Edge "turn": a thread that comes to a position knows that the one before has been taken, and in which state its
   // slot then was. Edge "flag": what was done before the ring was sealed, or before a construction failed.

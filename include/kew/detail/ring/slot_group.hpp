@@ -45,8 +45,12 @@ template <class T>
 class alignas(max(alignof(T), min(cache_line, std::bit_ceil(group_size<T> * (sizeof(T) + sizeof(atomic<slot_state>)) +
                                                             (group_size<T> > 1 ? 1 : 0))))) slot_group {
  public:
-  slot_group(slot_state first, std::size_t slots) noexcept : last_(slots) {
-    for (atomic<slot_state>& each : states_) each.store(first, relaxed);
+  /// Slots that are beyond the end of the ring are `absent` for ever.
+  slot_group(slot_state first, std::size_t slots, slot_state absent) noexcept : last_(slots) {
+    for (atomic<slot_state>& each : states_) {
+      each.store(slots > 0 ? first : absent, relaxed);
+      if (slots > 0) --slots;
+    }
   }
   ~slot_group() {}
 

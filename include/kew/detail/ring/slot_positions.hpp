@@ -34,17 +34,23 @@ enum class slot_operation : slot_state { push = 0, pop = 1 };
 template <class Index, std::size_t GroupSize>
 class slot_positions {
   static constexpr int flags = 2;
-  // A whole byte, where there are bits enough: a processor takes one out of a word by one instruction.
-  static constexpr int place_bits = GroupSize > 1 && std::numeric_limits<Index>::digits > 16
-                                        ? 8
-                                        : std::countr_zero(std::bit_ceil(GroupSize));
-  static constexpr Index stride = static_cast<Index>(Index{1} << place_bits);
-  static constexpr Index gap = static_cast<Index>(stride - GroupSize);
   /// Of a narrow index, laps have two bits in all.
   static constexpr int state_bits =
       std::numeric_limits<Index>::digits > 8 ? std::numeric_limits<slot_state>::digits : 2 + flags;
   static constexpr int low_lap_bits = state_bits - flags;
 
+  static constexpr int digits = std::numeric_limits<Index>::digits;
+  static constexpr int fewest_place_bits = std::countr_zero(std::bit_ceil(GroupSize));
+
+ public:
+  /// Whether a word has a bit for must_look.
+  static constexpr bool can_know_room = GroupSize > 1 && digits - state_bits - fewest_place_bits >= 3;
+
+ private:
+  // A whole byte, where there are bits enough: a processor takes one out of a word by one instruction.
+  static constexpr int place_bits = GroupSize > 1 && digits > 16 ? 8 : fewest_place_bits + (can_know_room ? 1 : 0);
+  static constexpr Index stride = static_cast<Index>(Index{1} << place_bits);
+  static constexpr Index gap = static_cast<Index>(stride - GroupSize);
   static constexpr Index one = static_cast<Index>(Index{1} << state_bits);  // from one place to the next
   static constexpr Index state_mask = static_cast<Index>(one - 1);
   static constexpr Index place_mask = static_cast<Index>((stride - 1) * one);
@@ -77,11 +83,17 @@ class slot_positions {
   }
   static constexpr bool is_first_in_group(Index word) noexcept { return (word & place_mask) == 0; }
 
-  // Two flags in the producers' counter. Each makes the state one that the slot at that position cannot have.
+  // Two flags in the producers' counter. Each of them makes the state one that the slot at that position cannot have.
   /// One of them is constructing an element, and may yet fail to.
   static constexpr Index held = 1;
   /// No thread may push any more.
   static constexpr Index sealed = 2;
+  /// A third one, above the places: a push has to look whether its slot is free, and whether the push before has finished.
+  static constexpr Index must_look =
+      can_know_room ? static_cast<Index>(Index{1} << (state_bits + place_bits - 1)) : Index{0};
+  static_assert(!can_know_room || std::bit_ceil(GroupSize) * 2 <= stride);
+
+  static constexpr Index without_must_look(Index word) noexcept { return static_cast<Index>(word & ~must_look); }
 
   /// The state of the slot while it waits for the operation at this position; slot_view has the others.
   static constexpr slot_state state_of(Index position) noexcept {

@@ -23,6 +23,12 @@
 //
 // - The producers' counter carries two flags, `sealed` for closing and `held` for constructors that may throw. Pops
 //   look at it only once a thread has begun to seal the ring.
+//
+// - Where a producer finds a whole group of slots free, as it does in a ring that is not nearly full, the pushes that
+//   fill it do not look at their slots: a third flag in the counter, must_look, is away. Each look would fetch the line
+//   that a waiting consumer looks at, and the store after it would have to take the line again. Whether the push before
+//   has finished is said beside the counter then. Where producers get into each other's way, and where the ring is
+//   nearly full, the flag is there, and they look.
 #pragma once
 
 #include <cstddef>
@@ -119,13 +125,26 @@ class slot_ring {
   template <class... A>
   status try_emplace(A&&... arguments) noexcept(std::is_nothrow_constructible_v<T, A...>) {
     [[maybe_unused]] const push_turn turn(producing_, one_producer);
-    const Index position = pushed_.position();
-    const push_slot here = push_at(position);
-    if (is_ready(here)) [[likely]] {
-      if (here.is_last_in_group()) [[unlikely]] {
-        if (emplace_as<step::to_next_group>(position, here, std::forward<A>(arguments)...)) return status::success;
-      } else if (emplace_as<step::to_next_place>(position, here, std::forward<A>(arguments)...)) [[likely]] {
-        return status::success;
+    const Index word = pushed_.position();
+    if constexpr (knows_room && std::is_nothrow_constructible_v<T, A...>) {
+      if (is_known_free(word)) [[likely]] {
+        const push_slot here = push_at(word);
+        if (here.is_at(group_size<T> - 1)) [[unlikely]] {
+          if (emplace_known<step::to_next_group>(word, word, here, std::forward<A>(arguments)...))
+            return status::success;
+        } else if (emplace_known<step::to_next_place>(word, word, here, std::forward<A>(arguments)...)) [[likely]] {
+          return status::success;
+        }
+      }
+      return emplace_looking<passed_on<A>...>(std::forward<A>(arguments)...);
+    } else {
+      const push_slot here = push_at(bare(word));
+      if (is_ready(here)) [[likely]] {
+        if (here.is_last_in_group()) [[unlikely]] {
+          if (emplace_as<step::to_next_group>(word, here, std::forward<A>(arguments)...)) return status::success;
+        } else if (emplace_as<step::to_next_place>(word, here, std::forward<A>(arguments)...)) [[likely]] {
+          return status::success;
+        }
       }
     }
     return emplace_later<passed_on<A>...>(std::forward<A>(arguments)...);
@@ -142,16 +161,17 @@ class slot_ring {
     for (;;) {
       const finding room = find_room(pushed_.position());
       if (!room.answer) return 0;
-      Index position = room.position;
+      Index word = room.position;
+      const Index position = bare(word);
       const std::size_t run = run_of<slot_operation::push>(position, n);
       if constexpr (!many_push) {
         build(position, first, run);
-        pushed_.claim(position, positions_.next(position, run));
+        pushed_.claim(word, must_look(positions_.next(position, run)));
         publish(position, run);
         return run;
       } else if constexpr (cannot_throw) {
         const Index next = positions_.next(position, run);
-        if (!pushed_.claim(position, next)) continue;
+        if (!pushed_.claim(word, must_look(next))) continue;
         auto to = slots_from<slot_operation::push>(position);
         settle_before(position, *to);
         for (std::size_t i = 1;; ++i, ++to, ++first) {
@@ -163,11 +183,12 @@ class slot_ring {
         finish_before<slot_operation::push>(next);
         return run;
       } else {
-        if (!pushed_.claim(position, hold(position))) continue;
-        holding held{*this, position};
+        if (!pushed_.claim(word, hold(word))) continue;
+        holding held{*this, hold(word)};
         build(position, first, run);
         settle_before(position, push_at(position));
-        const Index next = held.advance(run);
+        const Index next = positions_.next(position, run);
+        held.advance_to(must_look(next));
         publish(position, run);
         finish_before<slot_operation::push>(next);
         return run;
@@ -181,10 +202,14 @@ class slot_ring {
     [[maybe_unused]] const pop_turn turn(consuming_, one_consumer);
     const Index position = popped_.position();
     const pop_slot here = pop_at(position);
-    if (is_ready(here)) [[likely]] {
-      if (here.is_last_in_group()) [[unlikely]]
-        return pop_as<step::to_next_group>(position, here);
-      return pop_as<step::to_next_place>(position, here);
+    if (is_settled_before<slot_operation::pop>(position, here)) [[likely]] {
+      const slot_state seen = here.state().load(acquire);  // Edge "item"
+      if (seen == here.ready()) [[likely]] {
+        if (here.is_last_in_group()) [[unlikely]]
+          return pop_as<step::to_next_group>(position, here);
+        return pop_as<step::to_next_place>(position, here);
+      }
+      if (const status answer = nothing_at(position, here, seen); answer != status::success) return answer;
     }
     return pop_later();
   }
@@ -200,10 +225,14 @@ class slot_ring {
     [[maybe_unused]] const pop_turn turn(consuming_, one_consumer);
     const Index position = popped_.position();
     const pop_slot here = pop_at(position);
-    if (is_ready(here)) [[likely]] {
-      if (here.is_last_in_group()) [[unlikely]]
-        return consume_as<step::to_next_group>(position, here, std::forward<F>(f));
-      return consume_as<step::to_next_place>(position, here, std::forward<F>(f));
+    if (is_settled_before<slot_operation::pop>(position, here)) [[likely]] {
+      const slot_state seen = here.state().load(acquire);  // Edge "item"
+      if (seen == here.ready()) [[likely]] {
+        if (here.is_last_in_group()) [[unlikely]]
+          return consume_as<step::to_next_group>(position, here, std::forward<F>(f));
+        return consume_as<step::to_next_place>(position, here, std::forward<F>(f));
+      }
+      if (const status answer = nothing_at(position, here, seen); answer != status::success) return answer;
     }
     return consume_later(std::forward<F>(f));
   }
@@ -306,7 +335,7 @@ class slot_ring {
   /// How many elements are inside, as far as another thread can know: from 0 to the capacity, always, and exact where
   /// no thread pushes or pops at the same time. Any thread.
   std::size_t size_approx() const noexcept {
-    const Index pushed = pushed_.seen();
+    const Index pushed = bare(pushed_.seen());
     return positions_.distance(popped_.seen(), pushed);
   }
 
@@ -319,12 +348,12 @@ class slot_ring {
   explicit slot_ring(before_overflow start, const A&... room)
       : slots_(room...),
         positions_(slots_.size()),
-        pushed_(positions_.before(start, slot_operation::push)),
+        pushed_(positions_.before(start, slot_operation::push), must_look(Index{0})),
         popped_(positions_.before(start, slot_operation::pop)) {
     const slot_state free = positions_type::state_of(positions_.before(start, slot_operation::push));
     std::size_t left = capacity();
     for (std::size_t i = 0; i < slots_.slot_count(); ++i, left -= group_size<T>)
-      std::construct_at(slots_.data() + i, free, min(left, group_size<T>));
+      std::construct_at(slots_.data() + i, free, min(left, group_size<T>), positions_type::filled);
   }
 
   /// The largest capacity that the index can count.
@@ -345,7 +374,21 @@ class slot_ring {
     return {slots_.data(), positions_, position};
   }
 
-  static Index hold(Index position) noexcept { return static_cast<Index>(position | positions_type::held); }
+  // What the producers' counter says is called a word: a position with flags. A consumers' word has none.
+
+  static Index hold(Index word) noexcept { return static_cast<Index>(word | positions_type::held); }
+
+  /// Whether producers may know that a slot is free without a look at it.
+  static constexpr bool knows_room = positions_type::can_know_room;
+  /// Without the flag that says whether they do.
+  static Index bare(Index word) noexcept {
+    if constexpr (knows_room) return positions_type::without_must_look(word);
+    return word;
+  }
+  static Index must_look(Index word) noexcept {
+    if constexpr (knows_room) return static_cast<Index>(word | positions_type::must_look);
+    return word;
+  }
 
   // A step to the next group is made by code of its own, so that one within a group, which is what most are, need not ask
   // again whether the group has ended: when it finishes.
@@ -367,7 +410,7 @@ class slot_ring {
 
   // ---- Looking for a slot ----------------------------------------------------------------------------------------
 
-  /// success: the slot at that position is ready. Else the answer of the call.
+  /// success: the slot at that position is ready; of a push it is a word. Else the answer of the call.
   struct finding {
     Index position;
     status answer;
@@ -379,28 +422,41 @@ class slot_ring {
     return here.state().load(acquire) == here.ready();
   }
 
-  /// A free slot, at `position` or, if other producers have moved on, later.
-  finding find_room(Index position) noexcept {
+  /// Whether the slot at that word's position is free, no flag is set, and each push before has finished or is marked.
+  /// All this is in the counter's line, which a push needs anyway.
+  [[gnu::always_inline]] bool is_known_free(Index word) const noexcept {
+    constexpr auto flags =
+        static_cast<Index>(positions_type::must_look | positions_type::held | positions_type::sealed);
+    return (word & flags) == 0 && push_has_finished_before(word);
+  }
+  bool push_has_finished_before(Index position) const noexcept {
+    if constexpr (many_push) return pushed_.finished_before(position);
+    return true;
+  }
+
+  /// A free slot, at the position that `word` says or, if other producers have moved on, later.
+  finding find_room(Index word) noexcept {
     for (;;) {
       if constexpr (many_push) {
-        if ((position & positions_type::sealed) != 0) return {position, status::closed};
-        if ((position & positions_type::held) != 0) return {position, status::busy};
+        if ((word & positions_type::sealed) != 0) return {word, status::closed};
+        if ((word & positions_type::held) != 0) return {word, status::busy};
       }
+      const Index position = bare(word);
       // In this order: what has finished by the first look has by the second.
-      const bool all_in = !many_push || is_finished<slot_operation::push>(positions_.previous(position));
+      const bool all_in = is_finished_before<slot_operation::push>(position);
       const push_slot here = push_at(position);
       const slot_state seen = here.state().load(acquire);  // Edge "slot"
-      if (seen == here.ready()) return {position, status::success};
-      const Index now = many_push ? pushed_.position() : position;
-      if (now == position) return {position, all_in && seen == here.not_ready() ? status::full : status::busy};
-      position = now;
+      if (seen == here.ready()) return {word, status::success};
+      const Index now = many_push ? pushed_.position() : word;
+      if (now == word) return {word, all_in && seen == here.not_ready() ? status::full : status::busy};
+      word = now;
     }
   }
 
   /// A filled slot, at `position` or, if other consumers have moved on, later.
   finding find_item(Index position) noexcept {
     for (;;) {
-      const bool all_out = !many_pop || is_finished<slot_operation::pop>(positions_.previous(position));
+      const bool all_out = is_finished_before<slot_operation::pop>(position);
       const pop_slot here = pop_at(position);
       const slot_state seen = here.state().load(acquire);  // Edge "item"
       if (seen == here.ready()) return {position, status::success};
@@ -409,10 +465,17 @@ class slot_ring {
       position = now;
     }
   }
+  /// The answer of a pop whose slot was seen to be not filled, after what is before it was seen to be settled. Without
+  /// another look at the slot: its producer may be about to take the line. success: other consumers have moved on.
+  [[gnu::always_inline]] status nothing_at(Index position, const pop_slot& here, slot_state seen) noexcept {
+    // A position from which no pop has moved on, so that none can have overtaken the one before: that one has finished.
+    if (many_pop && popped_.position() != position) return status::success;
+    return nothing_there(position, seen == here.not_ready());
+  }
   status nothing_there(Index position, bool is_empty) noexcept {
     if constexpr (many_push)
       if (sealing_.load(relaxed)) [[unlikely]] {
-        const Index pushed = pushed_.seen();
+        const Index pushed = bare(pushed_.seen());
         if (pushed == (positions_.as_push(position) | positions_type::sealed)) return status::closed;
         // A push that was under way when the ring was sealed may still succeed.
         if ((pushed & positions_type::sealed) != 0) return status::busy;
@@ -451,6 +514,14 @@ class slot_ring {
     const slot_state seen = look(here.state());
     return seen != here.ready() && seen != here.overtaken();
   }
+  /// The one before this position has finished.
+  template <slot_operation Which>
+  bool is_finished_before(Index position) noexcept {
+    if constexpr (is_many<Which>)
+      return (positions_type::is_first_in_group(position) && counter<Which>().finished_before(position)) ||
+             is_finished<Which>(positions_.previous(position));
+    return true;
+  }
   /// It has finished, or is marked as overtaken. Either way each one before it has finished or is marked.
   template <class Slot>
   [[gnu::always_inline]] static bool is_settled(const atomic<slot_state>& state, const Slot& same_lap) noexcept {
@@ -461,16 +532,28 @@ class slot_ring {
     return state.load(acquire);
   }
 
+  /// Each one before this position has finished or is marked: seen in the line of this slot or, where it is the first one
+  /// there, in the counter's.
+  template <slot_operation Which>
+  [[gnu::always_inline]] bool is_settled_before(Index position, const slot<Which>& here) noexcept {
+    if constexpr (is_many<Which>)
+      return here.is_first_in_group() ? counter<Which>().finished_before(position)
+                                      : is_settled(here.state_before(), here);
+    return true;
+  }
   /// To be called before an operation finishes: each one before it has finished then, or is marked as overtaken.
   template <slot_operation Which>
   void settle_before(Index position, const slot<Which>& here) noexcept {
-    if constexpr (is_many<Which>)
-      if (!(here.is_first_in_group() ? counter<Which>().finished_before(position)
-                                     : is_settled(here.state_before(), here))) [[unlikely]]
-        mark_before<Which>(position);
+    if (!is_settled_before<Which>(position, here)) [[unlikely]]
+      mark_before<Which>(position);
   }
   template <slot_operation Which>
   [[gnu::noinline]] void mark_before(Index position) noexcept {
+    if constexpr (Which == slot_operation::pop && knows_room) {
+      // Written once, because it lies in a line that all threads read. relaxed: seen by each thread that sees the slot of
+      // this pop, or a mark by it.
+      if (!pop_was_overtaken_.load(relaxed)) pop_was_overtaken_.store(true, relaxed);
+    }
     // A lap before is the slot of this position, so the walk ends there at the latest.
     Index oldest = position;
     for (;;) {
@@ -496,22 +579,19 @@ class slot_ring {
       if (positions_type::is_first_in_group(next)) counter<Which>().finish_before(next);
   }
 
-  /// Hands the slot over in the order above. Whether there is anything to mark is seen in the line of this slot or, where
-  /// it is the first one there, in the counter's.
-  // The first look is settle_before's; but g++ makes a value of a condition with two sides, and asks that again.
+  /// Hands the slot over where the ones before have been seen to.
   template <step Step, slot_operation Which>
-  [[gnu::always_inline]] void finish(Index position, const slot<Which>& here, Index next) noexcept {
-    if constexpr (is_many<Which>) {
-      if (here.is_first_in_group()) [[unlikely]] {
-        if (!counter<Which>().finished_before(position)) [[unlikely]]
-          return finish_later<Which>(position, next);
-      } else if (!is_settled(here.state_before(), here)) [[unlikely]] {
-        return finish_later<Which>(position, next);
-      }
-    }
+  [[gnu::always_inline]] void finish_settled(const slot<Which>& here, Index next) noexcept {
     hand_over(here);
     if constexpr (Step == step::to_either) finish_before<Which>(next);
     if constexpr (Step == step::to_next_group && is_many<Which>) counter<Which>().finish_before(next);
+  }
+  /// … and in the order above where they have not.
+  template <step Step, slot_operation Which>
+  [[gnu::always_inline]] void finish(Index position, const slot<Which>& here, Index next) noexcept {
+    if (!is_settled_before<Which>(position, here)) [[unlikely]]
+      return finish_later<Which>(position, next);
+    finish_settled<Step>(here, next);
   }
   template <slot_operation Which>
   [[gnu::noinline]] void finish_later(Index position, Index next) noexcept {
@@ -532,41 +612,93 @@ class slot_ring {
   //
   // What does not succeed at once goes on out of line, so that what does saves no registers for it.
 
-  /// False: another producer has taken that position. The slot has been found free.
+  /// False: another producer has taken that position. The slot is known to be free, and what is before it settled. After
+  /// the claim there are only stores, so that a consumer that looks at the line does not take it between two of them.
   template <step Step, class... A>
-  [[gnu::always_inline]] bool emplace_as(Index position, const push_slot& here, A&&... arguments) {
+  [[gnu::always_inline]] bool emplace_known(Index word, Index position, const push_slot& here, A&&... arguments) {
     const Index next = this->next<Step>(position);
-    if constexpr (!many_push) {
+    if (!pushed_.claim(word, Step == step::to_next_group ? must_look(next) : next)) return false;
+    std::construct_at(here.element(), std::forward<A>(arguments)...);
+    hand_over(here.at(word));
+    if constexpr (many_push) pushed_.finish_before(next);
+    return true;
+  }
+  /// The same, where the slot has been found free.
+  template <step Step, class... A>
+  [[gnu::always_inline]] bool emplace_as(Index word, const push_slot& here, A&&... arguments) {
+    const Index position = bare(word);
+    const Index next = this->next<Step>(position);
+    if constexpr (!many_push && std::is_nothrow_constructible_v<T, A...>) {
+      pushed_.claim(word, must_look(next));
       std::construct_at(here.element(), std::forward<A>(arguments)...);
-      pushed_.claim(position, next);
+      hand_over(here);
+    } else if constexpr (!many_push) {
+      std::construct_at(here.element(), std::forward<A>(arguments)...);
+      pushed_.claim(word, must_look(next));
       hand_over(here);
     } else if constexpr (std::is_nothrow_constructible_v<T, A...>) {
-      if (!pushed_.claim(position, next)) return false;
+      if (!pushed_.claim(word, must_look(next))) return false;
       std::construct_at(here.element(), std::forward<A>(arguments)...);
-      finish<Step>(position, here.at(position), next);
+      finish<Step>(position, here.at(word), next);
     } else {
-      if (!pushed_.claim(position, hold(position))) return false;
-      holding held{*this, position};
+      if (!pushed_.claim(word, hold(word))) return false;
+      holding held{*this, hold(word)};
       std::construct_at(here.element(), std::forward<A>(arguments)...);
       settle_before(position, here);
-      held.advance(1);
+      held.advance_to(must_look(next));
       hand_over(here);
       finish_before<slot_operation::push>(next);
     }
     return true;
   }
+  /// A push that has to look; those that follow it in its group need not, if all of that is free.
+  template <class... A>
+  [[gnu::noinline]] status emplace_looking(A... arguments) noexcept {
+    const Index word = pushed_.position();
+    const Index position = bare(word);
+    const push_slot here = push_at(position);
+    if (may_begin_run(position, here) && !pop_was_overtaken()) [[likely]]
+      if (emplace_known<step::to_next_place>(word, position, here, std::forward<A>(arguments)...)) [[likely]]
+        return status::success;
+    return emplace_later<A...>(std::forward<A>(arguments)...);
+  }
+  /// Whether this push is the first in a group that is free, the push before has finished, as it has where producers are
+  /// not in each other's way. Unless a pop has been overtaken: when one finishes, it speaks for those before.
+  [[gnu::always_inline]] bool may_begin_run(Index position, const push_slot& here) const noexcept {
+    return here.is_first_in_group() && push_has_finished_before(position) &&
+           here.state_of(group_size<T> - 1).load(acquire) == here.ready();  // Edge "slot"
+  }
+  bool pop_was_overtaken() const noexcept { return many_pop && pop_was_overtaken_.load(relaxed); }
+  /// Where a pop was: whether it was none in this group, or has finished.
+  static bool are_others_free(const push_slot& here) noexcept {
+    for (std::size_t place = 0; place != group_size<T> - 1; ++place)
+      if (here.state_of(place).load(acquire) != here.ready()) return false;  // Edge "slot"
+    return true;
+  }
   template <class... A>
   [[gnu::noinline]] status emplace_later(A... arguments) noexcept(std::is_nothrow_constructible_v<T, A...>) {
     for (;;) {
-      const finding room = find_room(pushed_.position());
-      if (!room.answer) return room.answer;
-      if (emplace_as<step::to_either>(room.position, push_at(room.position), std::forward<A>(arguments)...))
-        return status::success;
+      Index word = pushed_.position();
+      if constexpr (knows_room && many_pop && std::is_nothrow_constructible_v<T, A...>) {
+        const Index position = bare(word);
+        if (const push_slot here = push_at(position); may_begin_run(position, here) && are_others_free(here)) {
+          if (emplace_known<step::to_next_place>(word, position, here, std::forward<A>(arguments)...))
+            return status::success;
+          continue;
+        }
+      }
+      if (!is_ready(push_at(bare(word)))) {
+        const finding room = find_room(word);
+        if (!room.answer) return room.answer;
+        word = room.position;
+      }
+      if (emplace_as<step::to_either>(word, push_at(bare(word)), std::forward<A>(arguments)...)) return status::success;
     }
   }
 
   /// The element at a position that has been found filled, if no other consumer has taken that. It is destroyed and its
-  /// slot freed on the way out, whichever way that is.
+  /// slot freed on the way out, whichever way that is. Where the kind of step is known, what is before it has been found
+  /// settled.
   template <step Step>
   class claimed_item {
    public:
@@ -581,7 +713,10 @@ class slot_ring {
     [[gnu::always_inline]] ~claimed_item() {
       if (!claimed_) return;
       std::destroy_at(here_.element());
-      ring_.template finish<Step>(position_, here_.at(position_), next_);
+      if constexpr (Step == step::to_either)
+        ring_.template finish<Step>(position_, here_.at(position_), next_);
+      else
+        ring_.template finish_settled<Step>(here_.at(position_), next_);
     }
 
     explicit operator bool() const noexcept { return claimed_; }
@@ -655,14 +790,12 @@ class slot_ring {
   /// Keeps the other producers away while an element is constructed, without having moved the counter yet.
   struct holding {
     slot_ring& ring;
-    Index position;
+    Index held_word;
     bool advanced = false;
 
-    Index advance(std::size_t n) noexcept {
-      const Index next = ring.positions_.next(position, n);
-      ring.pushed_.advance(static_cast<Index>(next - hold(position)));
+    void advance_to(Index word) noexcept {
+      ring.pushed_.advance(static_cast<Index>(word - held_word));
       advanced = true;
-      return next;
     }
     ~holding() {
       if (!advanced) ring.pushed_.clear(positions_type::held);
@@ -678,10 +811,13 @@ class slot_ring {
   static constexpr const char* one_consumer =
       "kew::mpsc_ring: a second thread pops while a pop is under way; this ring allows one consumer";
 
-  // Written when the ring is made and when it is sealed, so read by both sides without any line moving.
+  // Written when the ring is made, when it is sealed and when a pop is overtaken for the first time, so read by both sides
+  // without any line moving.
   slots<group, Capacity, Allocator, most, group_size<T>> slots_;
   positions_type positions_;
   atomic<bool> sealing_{false};
+  /// Of a group whose last slot is free, others may be not.
+  atomic<bool> pop_was_overtaken_{false};
 
   side_counter<Producers, Index> pushed_;
   side_counter<Consumers, Index> popped_;

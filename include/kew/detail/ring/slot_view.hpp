@@ -37,7 +37,10 @@ class slot_view {
   atomic<slot_state>& state() const noexcept { return group_->state(place_); }
   /// Of the slot before, where that is in the same group, and so in the same lap.
   atomic<slot_state>& state_before() const noexcept { return group_->state(place_ - 1); }
-  bool is_first_in_group() const noexcept { return place_ == 0; }
+  /// Of another slot of the group.
+  atomic<slot_state>& state_of(std::size_t place) const noexcept { return group_->state(place); }
+  bool is_at(std::size_t place) const noexcept { return place_ == place; }
+  bool is_first_in_group() const noexcept { return is_at(0); }
   bool is_last_in_group() const noexcept { return group_->is_last(place_); }
 
   /// What the state is while the slot waits for this operation, and while that is under way: free, or filled.
