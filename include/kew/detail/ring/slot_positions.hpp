@@ -8,6 +8,7 @@
 
 #include <kew/config.hpp>
 #include <kew/detail/machine/min_max.hpp>
+#include <kew/detail/machine/tuning.hpp>
 #include <kew/detail/ring/positions.hpp>
 
 namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
@@ -44,7 +45,7 @@ class slot_positions {
 
  public:
   /// Whether a word has a bit for must_look.
-  static constexpr bool can_know_room = GroupSize > 1 && digits - state_bits - fewest_place_bits >= 3;
+  static constexpr bool can_know_room = GroupSize >= tuning::smallest_run && digits - state_bits - fewest_place_bits >= 3;
 
  private:
   // A whole byte, where there are bits enough: a processor takes one out of a word by one instruction.

@@ -24,7 +24,7 @@
 // - The producers' counter carries two flags, `sealed` for closing and `held` for constructors that may throw. Pops
 //   look at it only once a thread has begun to seal the ring.
 //
-// - Where a producer finds a whole group of slots free, as it does in a ring that is not nearly full, the pushes that
+// - Where a group has slots enough and a producer finds all of it free, as it does in a ring that is not nearly full, the pushes that
 //   fill it do not look at their slots: a third flag in the counter, must_look, is away. Each look would fetch the line
 //   that a waiting consumer looks at, and the store after it would have to take the line again. Whether the push before
 //   has finished is said beside the counter then. Where producers get into each other's way, and where the ring is
