@@ -45,7 +45,8 @@ class slot_positions {
 
  public:
   /// Whether a word has a bit for must_look.
-  static constexpr bool can_know_room = GroupSize >= tuning::smallest_run && digits - state_bits - fewest_place_bits >= 3;
+  static constexpr bool can_know_room =
+      GroupSize >= tuning::smallest_run && digits - state_bits - fewest_place_bits >= 3;
 
  private:
   // A whole byte, where there are bits enough: a processor takes one out of a word by one instruction.

@@ -24,11 +24,11 @@
 // - The producers' counter carries two flags, `sealed` for closing and `held` for constructors that may throw. Pops
 //   look at it only once a thread has begun to seal the ring.
 //
-// - Where a group has slots enough and a producer finds all of it free, as it does in a ring that is not nearly full, the pushes that
-//   fill it do not look at their slots: a third flag in the counter, must_look, is away. Each look would fetch the line
-//   that a waiting consumer looks at, and the store after it would have to take the line again. Whether the push before
-//   has finished is said beside the counter then. Where producers get into each other's way, and where the ring is
-//   nearly full, the flag is there, and they look.
+// - Where a group has slots enough and a producer finds all of it free, as it does in a ring that is not nearly full,
+//   the pushes that fill it do not look at their slots: a third flag in the counter, must_look, is away. Each look would
+//   fetch the line that a waiting consumer looks at, and the store after it would have to take the line again. Whether
+//   the push before has finished is said beside the counter then. Where producers get into each other's way, and where
+//   the ring is nearly full, the flag is there, and they look.
 #pragma once
 
 #include <cstddef>
