@@ -16,6 +16,8 @@
 //              written into it again. So bytes behind a torn end are never taken for records, and nothing depends on
 //              what the memory of the operating system shows after a failed sync. Where all of the last segment is
 //              written again, the new one takes its name.
+// Backlog      what was there when the log was opened stays on disk until the queue takes it, one message after the other.
+//              Until then it is copied and kept with the others.
 // Errors       a write or a sync that failed, and a folder that cannot be synced, are final: this and every later call
 //              throws durable_error. A segment that cannot be made (a full disk) is not: the call has done nothing.
 // Threads      any number. Records about the same message are ordered by the caller.
