@@ -489,17 +489,18 @@ class durable_core final : public books<durable_core<T, Wait>, durable_message<T
   /// What cannot wait on disk until it is wanted: what is delayed, and what has to become a dead letter.
   void restore(const journal::waiting_message& found, const std::string* refusal) {
     journal_message& kept = found.message;
+    const std::string payload(found.payload);  // what is written below may leave the file that it was read from
     const unsigned failures = failures_of(kept.state);
     const bool has_failed = has_failed_for_good(kept.state);
     if (has_failed) log_->died(kept, failed_times(failures), 0, 0);
     if (refusal != nullptr) {
       const std::string reason = bury_undecodable(kept, *refusal);
-      return journal::say(on_recovery_, {recovery::kind::undecodable, log_->folder(), 0, found.payload.size(),
+      return journal::say(on_recovery_, {recovery::kind::undecodable, log_->folder(), 0, payload.size(),
                                          "kew: message " + std::to_string(kept.id) + " in " + log_->folder() + ' ' +
                                              reason + "; it is a dead letter now"});
     }
     ledger<durable_message<T>>& entries = this->without_visits();
-    entry& added = entries.add(kept.state.dead != 0 ? lane::dead : lane::live, kept, made_of(found.payload));
+    entry& added = entries.add(kept.state.dead != 0 ? lane::dead : lane::live, kept, made_of(payload));
     entries.restore(added, kept.state.attempts, has_failed ? 0 : failures, reason_of(kept.state, kept.reason.get()));
     const std::int64_t date = calendar_now();
     const std::int64_t left = kept.state.due > date ? detail::min(kept.state.due - date, kept.state.delay) : 0;
