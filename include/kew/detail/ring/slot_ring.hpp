@@ -136,7 +136,8 @@ class slot_ring {
           return status::success;
         }
       }
-      return emplace_looking<passed_on<A>...>(std::forward<A>(arguments)...);
+      if (begin_run<passed_on<A>...>(std::forward<A>(arguments)...)) [[likely]]
+        return status::success;
     } else {
       const push_slot here = push_at(bare(word));
       if (is_ready(here)) [[likely]] {
@@ -651,16 +652,15 @@ class slot_ring {
     }
     return true;
   }
-  /// A push that has to look; those that follow it in its group need not, if all of that is free.
+  /// Pushes into the first slot of a group that is free, so that the pushes that follow it there need not look. False:
+  /// that cannot be, and nothing was done.
   template <class... A>
-  [[gnu::noinline]] status emplace_looking(A... arguments) noexcept {
+  [[gnu::noinline]] bool begin_run(A... arguments) noexcept {
     const Index word = pushed_.position();
     const Index position = bare(word);
     const push_slot here = push_at(position);
-    if (may_begin_run(position, here) && !pop_was_overtaken()) [[likely]]
-      if (emplace_known<step::to_next_place>(word, position, here, std::forward<A>(arguments)...)) [[likely]]
-        return status::success;
-    return emplace_later<A...>(std::forward<A>(arguments)...);
+    return may_begin_run(position, here) && !pop_was_overtaken() &&
+           emplace_known<step::to_next_place>(word, position, here, std::forward<A>(arguments)...);
   }
   /// Whether this push is the first in a group that is free, the push before has finished, as it has where producers are
   /// not in each other's way. Unless a pop has been overtaken: when one finishes, it speaks for those before.
