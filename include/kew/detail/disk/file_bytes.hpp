@@ -71,23 +71,6 @@ class file_bytes {
   ~file_bytes() {
     if (bytes_ != nullptr) free_memory(bytes_, room_, alignof(char));
   }
-  void swap(file_bytes& other) noexcept {
-    file_.swap(other.file_);
-    std::swap(bytes_, other.bytes_);
-    std::swap(room_, other.room_);
-    std::swap(wanted_, other.wanted_);
-    std::swap(size_, other.size_);
-  }
-
-  /// Memory for files of this size. What has been read is gone.
-  void reserve(std::size_t size) {
-    if (size <= room_) return;
-    char* const memory = static_cast<char*>(allocate_memory(size, alignof(char)));
-    if (bytes_ != nullptr) free_memory(bytes_, room_, alignof(char));
-    bytes_ = memory;
-    room_ = size;
-    size_ = wanted_ = 0;
-  }
 
   /// At most `most` of them, from the start. 0 or an error.
   int read(const std::string& path, std::uint64_t most, std::uint64_t& size) {
@@ -101,11 +84,9 @@ class file_bytes {
     size_ = wanted_ = 0;
     if (const int error = file_.open(path, file_use::read); error != 0) return error;
     if (const int error = file_size(file_.get(), size); error != 0) return error;
-    wanted_ = static_cast<std::size_t>(std::min(size, most));
-    if (const std::size_t wanted = wanted_; wanted > room_) {
-      reserve(wanted);
-      wanted_ = wanted;
-    }
+    const auto wanted = static_cast<std::size_t>(std::min(size, most));
+    if (wanted > room_) make_room(wanted);
+    wanted_ = wanted;
     return 0;
   }
   /// The next piece, of so many bytes at most.
@@ -126,6 +107,14 @@ class file_bytes {
  private:
   /// Small enough to be in the caches still when it is looked at.
   static constexpr std::size_t a_piece = std::size_t{1} << 18;
+
+  /// What has been read is gone.
+  void make_room(std::size_t size) {
+    char* const memory = static_cast<char*>(allocate_memory(size, alignof(char)));
+    if (bytes_ != nullptr) free_memory(bytes_, room_, alignof(char));
+    bytes_ = memory;
+    room_ = size;
+  }
 
   open_file file_{};
   char* bytes_ = nullptr;
