@@ -55,6 +55,8 @@ inline void prefetch_for_reading(std::uintptr_t address) noexcept {
 #if defined(__GNUC__)
   // NOLINTNEXTLINE(performance-no-int-to-ptr): an address beyond an array is a number, not a pointer
   __builtin_prefetch(reinterpret_cast<const void*>(address));
+  // g++ 12 takes a function that does nothing but this for one without effects, and leaves out calls of it.
+  asm volatile("");
 #else
   static_cast<void>(address);
 #endif
@@ -69,6 +71,7 @@ inline void prefetch_for_writing(std::uintptr_t address) noexcept {
   asm volatile("prefetchw %0" : : "m"(*reinterpret_cast<const char*>(address)));
 #elif defined(__GNUC__)
   __builtin_prefetch(reinterpret_cast<const void*>(address), 1);
+  asm volatile("");  // as above
 #else
   static_cast<void>(address);
 #endif
