@@ -108,6 +108,12 @@ concept pops_in_two_steps =
       its_try_pop = &R::try_pop;
     };
 
+/// Makes the first step without a call where there is nothing else to do.
+template <class R, class Claim>
+concept claims_at_once = requires(R& r, Claim& claim) {
+  { r.claim_ready(claim) } -> std::same_as<bool>;
+};
+
 /// What lies between the two steps.
 template <class R>
 struct claim_of {

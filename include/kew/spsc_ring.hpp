@@ -258,6 +258,28 @@ class basic_spsc_ring {
     turn.stay();
     return status::success;
   }
+  /// claim_pop without a call: true, and then the oldest element is claimed; false says nothing. For a caller that makes
+  /// one call of all that is not this, and so saves no register for it.
+  [[gnu::always_inline]] bool claim_ready(pop_claim& claim) noexcept
+    requires(Way == publication::by_slot)
+  {
+    solo::turn turn(consuming_, one_consumer);
+    require(!peeked_, "kew::spsc_ring: a pop while a peek is open; release or drop the peek first");
+    const Index position = popped_.load(relaxed);
+    numbered* const slots = pop_slots_;
+    if (slots == nullptr || position == pop_last_) [[unlikely]]
+      return false;
+    numbered* const slot = slots + static_cast<Index>(position + pop_shift_);
+    const auto next = static_cast<Index>(position + 1);
+    const Index number = slot->number.load(acquire);  // Edge "element": takes what the slot was filled with.
+    if (number != opaque(next)) [[unlikely]]
+      return false;
+    const auto [front, after] = filled(slot, number, next);
+    claim.front_ = front;
+    claim.next_ = after;
+    turn.stay();
+    return true;
+  }
   /// What was claimed, to be moved out.
   T& claimed(const pop_claim& claim) noexcept { return *claim.front_; }
   /// Destroys what was claimed and frees its slot. Once, by the consumer.
@@ -435,7 +457,7 @@ class basic_spsc_ring {
     Index next;
   };
 
-  // Inline where the compiler likes: where it had to be (g++ 12), a stream through a queue made 0.4 times as much.
+  // Inline where the compiler likes: where it had to be (g++ 12), a stream made 0.9 times as much.
   found find_element(Index position) noexcept {
     if constexpr (Way == publication::by_slot) {
       numbered* const slots = pop_slots_;
@@ -451,7 +473,10 @@ class basic_spsc_ring {
   }
   found find_in_slot(numbered* slot, Index position, Index next) noexcept {
     const Index number = slot->number.load(acquire);  // Edge "element", Edge "way": takes what the number speaks of.
-    if (number != opaque(next)) return {catch_up(position, number), next};
+    return number == opaque(next) ? filled(slot, number, next) : found{catch_up(position, number), next};
+  }
+  /// What is in a slot that says so; `number` is `next`.
+  [[gnu::always_inline]] found filled(numbered* slot, Index number, Index next) noexcept {
     // Nor does a load wait for its line where it was asked for in time. A consumer close behind its producer does the
     // contrary: the number that has arrived says which slot is looked at next, so that the processor does not run ahead to
     // the line that is being filled, and take it away.

@@ -11,6 +11,9 @@
 // (detail/wait/yield_record.hpp). That is so where threads outnumber the cores. The choice does not change what
 // a queue guarantees. With spin_wait and yield_wait no thread ever has to be woken, so a queue with one of
 // them does not even look for sleepers.
+//
+// A push without a time limit that finds the queue full polls up to 16 times between two looks, by the capacity, with
+// adaptive_wait: a producer that comes back for each single slot slows its consumer down.
 #pragma once
 
 #include <concepts>

@@ -61,7 +61,7 @@ inline void full_fence() noexcept {
 #endif
 }
 
-inline void compiler_fence() noexcept { std::atomic_signal_fence(seq_cst); }
+[[gnu::always_inline]] inline void compiler_fence() noexcept { std::atomic_signal_fence(seq_cst); }
 
 /// Whether the process may call membarrier() from now on.
 inline bool register_membarrier() noexcept {
@@ -97,7 +97,7 @@ class asymmetric_fence {
   asymmetric_fence(const asymmetric_fence&) = delete;
   asymmetric_fence& operator=(const asymmetric_fence&) = delete;
 
-  void light() const noexcept {
+  [[gnu::always_inline]] void light() const noexcept {
     if (made_.load(relaxed) == by_membarrier) [[likely]]
       compiler_fence();
     else
@@ -138,7 +138,7 @@ class asymmetric_fence {
 };
 
 #ifndef KEW_SYNC_HEADER
-inline void fence_light(const asymmetric_fence& with) noexcept { with.light(); }
+[[gnu::always_inline]] inline void fence_light(const asymmetric_fence& with) noexcept { with.light(); }
 inline void fence_heavy(asymmetric_fence& with) noexcept { with.heavy(); }
 template <class Fence, class Each>
 void fence_heavy_of_all(Each each) noexcept {

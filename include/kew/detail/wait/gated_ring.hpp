@@ -77,6 +77,12 @@ class gated_ring {
     return outcome;
   }
   template <class Claim>
+  [[gnu::always_inline]] bool claim_ready(Claim& claim) noexcept
+    requires claims_at_once<Ring, Claim>
+  {
+    return ring_.claim_ready(claim);
+  }
+  template <class Claim>
   value_type& claimed(const Claim& claim) noexcept {
     return ring_.claimed(claim);
   }

@@ -10,6 +10,7 @@
 #include <kew/concepts.hpp>
 #include <kew/config.hpp>
 #include <kew/detail/machine/clock.hpp>
+#include <kew/detail/machine/min_max.hpp>
 #include <kew/detail/machine/sync.hpp>
 #include <kew/detail/machine/tuning.hpp>
 #include <kew/detail/wait/backoff.hpp>
@@ -75,7 +76,8 @@ class queue_core {
     }
     if (outcome == status::closed) return counted(outcome);
     check_not_inside(this);
-    return counted(wait_for(ring_, room_, limit, [&] { return try_push(std::forward<A>(arguments)...); }));
+    return counted(wait_for(
+        ring_, room_, limit, [&] { return try_push(std::forward<A>(arguments)...); }, polls_before_room<Limit>()));
   }
 
   template <class It>
@@ -111,6 +113,10 @@ class queue_core {
     return outcome;
   }
 
+  /// Whether a pop can be made in two steps: claim_pop, and where that is a success take or drop.
+  static constexpr bool claims = pops_in_two_steps<uncounted<Ring>>;
+  using pop_claim = typename claim_of<uncounted<Ring>>::type;
+
   template <class Limit>
   result<T> pop(Limit limit) {
     result<T> outcome = try_pop();
@@ -118,10 +124,16 @@ class queue_core {
       replace(outcome, wait_for(ring_, items_, limit, [this] { return try_pop(); }));
     return outcome;
   }
-
-  /// Whether a pop can be made in two steps: claim_pop, and where that is a success take or drop.
-  static constexpr bool claims = pops_in_two_steps<uncounted<Ring>>;
-  using pop_claim = typename claim_of<uncounted<Ring>>::type;
+  // Each register that a call saves is a store more. A consumer's stores wait behind the one to its position, whose line
+  // the producer has been reading; with three more of them a stream made half as much.
+  template <class Limit>
+  [[gnu::always_inline]] result<T> pop(Limit limit)
+    requires(claims && claims_at_once<closable, pop_claim>)
+  {
+    if (pop_claim claim; ring_.claim_ready(claim)) [[likely]]
+      return take(claim);
+    return pop_slowly(limit);
+  }
 
   [[gnu::always_inline]] status claim_pop(pop_claim& claim) noexcept { return ring_.claim_pop(claim); }
   [[gnu::always_inline]] result<T> take(const pop_claim& claim) noexcept(std::is_nothrow_move_constructible_v<T>) {
@@ -191,7 +203,7 @@ class queue_core {
     const pop_claim& claim;
     [[gnu::always_inline]] ~ended_on_exit() {
       queue.ring_.end_pop(claim);
-      notify(queue.room_, 1);
+      if constexpr (Wait::parks) queue.room_.notify();
     }
   };
 
@@ -221,6 +233,13 @@ class queue_core {
     unsigned left_ = 0;
   };
 
+  template <class Limit>
+  [[gnu::noinline]] result<T> pop_slowly(Limit limit) {
+    result<T> outcome = try_pop();
+    if (!ends_wait(outcome)) replace(outcome, wait_for(ring_, items_, limit, [this] { return try_pop(); }));
+    return outcome;
+  }
+
   template <class Outcome>
   static bool ends_wait(const Outcome& outcome) noexcept {
     return outcome || status_of(outcome) == status::closed;
@@ -229,7 +248,7 @@ class queue_core {
   /// Looks again and again, and sleeps at `place` in between as the policy says. Out of line, so that a call that
   /// succeeds at once saves no registers for it.
   template <class Limit, class Look>
-  [[gnu::noinline]] static auto wait_for(closable& ring, wait_point& place, Limit limit, Look look)
+  [[gnu::noinline]] static auto wait_for(closable& ring, wait_point& place, Limit limit, Look look, unsigned polls = 1)
       -> decltype(look()) {
     typename Limit::watch watch(limit, place);
     Wait policy;
@@ -249,9 +268,28 @@ class queue_core {
         held_up.pause();
       } else if (waiting.prepared()) {
         waiting.sleep(watch.deadline());
-      } else if (!policy.poll_again() && !yields.another(waiting) && !waiting.prepare()) {
+      } else if (!poll(policy, polls) && !yields.another(waiting) && !waiting.prepare()) {
         yield();
       }
+    }
+  }
+
+  static bool poll(Wait& policy, unsigned times) noexcept {
+    while (policy.poll_again())
+      if (--times == 0) return true;
+    return false;
+  }
+
+  /// How often a push polls before it looks for room again. Each look takes the line of the position from the consumer,
+  /// so a producer that goes on as soon as one slot is free is back after a few; and an element that waits behind a full
+  /// queue is not late for it.
+  template <class Limit>
+  unsigned polls_before_room() const noexcept {
+    if constexpr (std::is_same_v<Wait, adaptive_wait> && std::is_same_v<Limit, no_limit>) {
+      const std::size_t polls = min(ring_.capacity() / tuning::elements_per_poll, tuning::most_polls_before_room);
+      return static_cast<unsigned>(max<std::size_t>(polls, 1));
+    } else {
+      return 1;
     }
   }
 

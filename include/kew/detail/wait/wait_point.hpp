@@ -257,7 +257,7 @@ class alignas(cache_line) wait_point {
 
   /// Wakes or tells up to `n` waiters, for as many things that they may be waiting for, and tells all that watch. No
   /// kernel call and no fence where there is no waiter.
-  void notify(std::size_t n = 1) noexcept {
+  [[gnu::always_inline]] void notify(std::size_t n = 1) noexcept {
     // Edge "look again": a waiter that is not seen here will see, at its second look, what was done before.
     fence_light(fence_);
     const std::uint64_t word = word_.load(relaxed);
