@@ -209,6 +209,10 @@ void add_many_consumers(std::vector<scenario>& all, const char* name) {
 std::vector<scenario> of_blocking_queue() {
   std::vector<scenario> all;
   add_pairs<spsc>(all, "blocking_queue over spsc");
+  // In a ring of one each slot is the last of its stretch, and no pop finds its element at once.
+  adder<spsc>{all, "blocking_queue over spsc"}.add<2, 2, wait_push, wait_pop>("push and pop, two slots");
+  adder<spsc>{all, "blocking_queue over spsc"}.add<2, 2, does<wait_push, wait_push, close>, pop_all>(
+      "push, close and pop all, two slots");
   add_pairs<mpsc>(all, "blocking_queue over mpsc");
   add_pairs<spmc>(all, "blocking_queue over spmc");
   add_pairs<mpmc>(all, "blocking_queue over mpmc");

@@ -157,9 +157,10 @@ inline constexpr std::size_t lookahead_by_count = 256;
 /// 65536; a stretch of 1024 bytes 0.9 and 0.4 times as much as one of 4096. A consumer that asks for nothing, elements of 40
 /// and 64 bytes in slots of 64 and 128: 0.55 and 1.0 times the stream at 1024, 0.7 times at 65536.
 #if defined(KEW_MODEL)
-// So little that a ring of two has stretches, and a consumer in it is close behind its producer or is not.
+// So little that a ring of two has stretches, and a consumer in it is close behind its producer or is not. Slots with a
+// narrow number have stretches of two, so that the first of them is not the last.
 inline constexpr std::size_t read_lookahead = 0;
-inline constexpr std::size_t read_stretch = 0;
+inline constexpr std::size_t read_stretch = 16;
 #else
 inline constexpr std::size_t read_lookahead = 1024;
 inline constexpr std::size_t read_stretch = 4096;
