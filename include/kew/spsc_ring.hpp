@@ -30,6 +30,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
+#include <limits>
 #include <memory>
 #include <span>
 #include <type_traits>
@@ -123,20 +124,19 @@ class basic_spsc_ring {
     const solo::turn turn(producing_, one_producer);
     require(!claimed_, "kew::spsc_ring: a push while a claim is open; commit or drop the claim first");
     const Index position = pushed_.load(relaxed);
-    if constexpr (Way == publication::by_slot)
-      if (numbered* const slots = push_slots_; slots != nullptr) [[likely]] {
-        numbered* const slot = slots + static_cast<Index>(position + push_shift_);
-        if (!find_room(position, slot, tuning::lookahead_by_slot)) return status::full;
-        std::construct_at(std::addressof(slot->value), std::forward<A>(arguments)...);
-        const Index next = position != push_last_ ? static_cast<Index>(position + 1) : end_push_stretch(slot);
-        slot->number.store(next, release);  // Edge "element": hands the slot, filled, to the consumer.
-        count(next);
-        return status::success;
-      }
-    T* const slot = at(position);
-    if (!find_room(position, slot, tuning::lookahead_by_count)) return status::full;
-    std::construct_at(slot, std::forward<A>(arguments)...);
-    publish(positions_.next(position));
+    if constexpr (Way == publication::by_slot) {
+      numbered* const slot = push_slot(position);
+      if (!find_room(position, slot, tuning::lookahead_by_slot)) return status::full;
+      std::construct_at(std::addressof(slot->value), std::forward<A>(arguments)...);
+      const Index next = position != push_last_ ? static_cast<Index>(position + 1) : end_push_stretch(slot);
+      slot->number.store(next, release);  // Edge "element": hands the slot, filled, to the consumer.
+      count(next);
+    } else {
+      T* const slot = at(position);
+      if (!find_room(position, slot, tuning::lookahead_by_count)) return status::full;
+      std::construct_at(slot, std::forward<A>(arguments)...);
+      publish(positions_.next(position));
+    }
     return status::success;
   }
 
@@ -150,8 +150,8 @@ class basic_spsc_ring {
     n = min(n, room(position, n));
     if (n == 0) return 0;
     if constexpr (Way == publication::by_slot)
-      if (push_slots_ != nullptr) {
-        numbered* const slot = push_slots_ + static_cast<Index>(position + push_shift_);
+      if (n < tuning::smallest_batch_in_array) {
+        numbered* const slot = push_slot(position);
         unfinished built([this, slot](std::size_t i) { return std::addressof(numbered_.after(slot, i)->value); });
         built.build(first, n);
         built.keep();
@@ -174,7 +174,7 @@ class basic_spsc_ring {
     built_wrapped.build(first, wrapped.size());
     built.keep();
     built_wrapped.keep();
-    publish(positions_.next(position, n));
+    publish_batch(position, n);
     return n;
   }
 
@@ -219,19 +219,30 @@ class basic_spsc_ring {
       *out = std::move(value);
       ++out;
     };
-    if constexpr (Way == publication::by_slot)
-      if (!counted_) {
-        for (Index here = position; released.count < n;) {
+    const auto hand_out_array = [&](Index from, std::size_t length) {
+      const auto [ahead, wrapped] = spans(from, length);
+      for (const std::span<T> part : {ahead, wrapped})
+        for (T& value : part) {
+          if constexpr (Way == publication::by_slot)
+            prefetch_for_reading(reinterpret_cast<std::uintptr_t>(std::addressof(value)) + tuning::lookahead_in_batch);
+          hand_out(value);
+        }
+    };
+    if constexpr (Way == publication::by_count) {
+      hand_out_array(position, min(n, elements(position, n)));
+    } else {
+      for (Index here = position; released.count < n;) {
+        if (pop_slots_ == nullptr && here != pop_limit_) {
+          hand_out_array(here, min(n - released.count, positions_.distance(here, pop_limit_)));
+          here = positions_.next(position, released.count);
+        } else {
           const auto [element, next] = find_element(here);
           if (element == nullptr) break;
           hand_out(*element);
           here = next;
         }
-        return released.count;
       }
-    const auto [ahead, wrapped] = spans(position, min(n, elements(position, n)));
-    for (const std::span<T> part : {ahead, wrapped})
-      for (T& value : part) hand_out(value);
+    }
     return released.count;
   }
 
@@ -278,7 +289,6 @@ class basic_spsc_ring {
     require(!claimed_, "kew::spsc_ring: try_claim while a claim is open; commit or drop the claim first");
     const Index position = pushed_.load(relaxed);
     n = min(n, room(position, n));
-    if (n > 0) publish_by_count_from(position);
     claimed_ = n > 0;
     return write_claim(*this, spans(position, n));
   }
@@ -394,9 +404,15 @@ class basic_spsc_ring {
   }
 
   // What the number of the slot at `position` says: position.next, that the element of this position is in it; a lap
-  // less, that it is not there yet; this, that it is never going to be, nor any later one.
+  // less, that it is not there yet; this, that a batch begins here: its elements are in the array, and the slots of the
+  // others are passed over. No other number is as far away, of however many laps ago.
   Index a_lap_before(Index position) const noexcept { return static_cast<Index>(position - positions_.lap()); }
-  Index counted_from(Index position) const noexcept { return static_cast<Index>(position + 2 * positions_.lap()); }
+  static constexpr Index batch_from(Index position) noexcept {
+    return static_cast<Index>(position + (Index{1} << (std::numeric_limits<Index>::digits - 1)));
+  }
+  // A slot that is passed over keeps its number. Where positions overflow within a ring's life, that could one day be the
+  // number of an element.
+  static constexpr bool overflows = std::numeric_limits<Index>::digits < 64;
 
   // Numbered slots have an end of their own, because there are more of them than the capacity. A stretch is a run of
   // positions without a lap's end or the slots' end in it: there an addition finds the slot, and the next position.
@@ -408,6 +424,7 @@ class basic_spsc_ring {
         min(most_slots, static_cast<std::size_t>(numbered_.end() - slot), capacity() - positions_.index(position));
     return static_cast<Index>(position + (length - 1));
   }
+  numbered* push_slot(Index position) noexcept { return numbered_.data() + static_cast<Index>(position + push_shift_); }
   void begin_push_stretch(numbered* slot, Index position) noexcept {
     push_shift_ = shift(slot, position);
     push_last_ = last_of_stretch(slot, position, capacity());
@@ -419,12 +436,25 @@ class basic_spsc_ring {
     return next;
   }
 
-  /// For good. There is room at `position`, so that the consumer does not need its slot any more.
-  void publish_by_count_from(Index position) noexcept {
-    if constexpr (Way == publication::by_slot)
-      if (numbered* const slots = std::exchange(push_slots_, nullptr); slots != nullptr)
-        // Edge "way": all before `position` is counted already.
-        slots[static_cast<Index>(position + push_shift_)].number.store(counted_from(position), release);
+  /// The `n` > 0 elements from `position` on are in the array.
+  void publish_batch(Index position, std::size_t n) noexcept {
+    const Index end = positions_.next(position, n);
+    if constexpr (Way == publication::by_slot) {
+      numbered* const slot = push_slot(position);
+      if constexpr (overflows) {
+        numbered* passed = slot;
+        for (Index here = positions_.next(position); here != end; here = positions_.next(here)) {
+          passed = numbered_.after(passed);
+          passed->number.store(batch_from(here), relaxed);  // relaxed: no thread takes anything from it
+        }
+      }
+      std::construct_at(std::addressof(slot->batch_end), end);
+      slot->number.store(batch_from(position), release);  // Edge "element": hands over the batch in the array.
+      begin_push_stretch(numbered_.after(slot, n), end);
+      count(end);
+    } else {
+      publish(end);
+    }
   }
 
   // ---- The consumer's ----
@@ -450,8 +480,8 @@ class basic_spsc_ring {
     }
   }
   found find_in_slot(numbered* slot, Index position, Index next) noexcept {
-    const Index number = slot->number.load(acquire);  // Edge "element", Edge "way": takes what the number speaks of.
-    if (number != opaque(next)) return {catch_up(position, number), next};
+    const Index number = slot->number.load(acquire);  // Edge "element": takes what the number speaks of.
+    if (number != opaque(next)) return {find_batch(slot, position, number), next};
     // Nor does a load wait for its line where it was asked for in time. A consumer close behind its producer does the
     // contrary: the number that has arrived says which slot is looked at next, so that the processor does not run ahead to
     // the line that is being filled, and take it away.
@@ -466,13 +496,12 @@ class basic_spsc_ring {
     if (last.element == std::addressof(slot->value)) begin_pop_stretch(numbered_.after(slot), last.next);
     return last;
   }
-  /// There is no element in the numbered slot.
-  [[gnu::noinline]] T* catch_up(Index position, Index number) noexcept {
-    if (number != counted_from(position)) return nullptr;
-    pop_slots_ = nullptr;
-    counted_ = true;
-    pop_limit_ = position;
-    return find_in_array(position);
+  /// There is no element in the numbered slot: perhaps a batch in the array.
+  [[gnu::noinline]] T* find_batch(numbered* slot, Index position, Index number) noexcept {
+    if (number != batch_from(position)) return nullptr;
+    leave_slots(slot, position);
+    take_batch();
+    return at(position);
   }
   /// `slot` is that of `position`. Finds out whether the producer is well ahead: whether a slot was filled when its line
   /// was asked for, which was early enough that it is here.
@@ -487,12 +516,31 @@ class basic_spsc_ring {
     read_lookahead_ = tuning::read_lookahead;
     prefetch_for_reading(reinterpret_cast<std::uintptr_t>(&numbered_.after(slot, ahead + length)->number));
   }
-  /// Finds what a peek has moved into the array, and what comes after it.
+  /// From `position` on, which is that of `slot`, elements are looked for in the array.
+  void leave_slots(numbered* slot, Index position) noexcept {
+    pop_slots_ = nullptr;
+    unmoved_ = slot;
+    pop_limit_ = position;
+  }
+  /// The one that begins in the slot behind the array's elements.
+  void take_batch() noexcept {
+    const Index end = unmoved_->batch_end;
+    unmoved_ = numbered_.after(unmoved_, positions_.distance(pop_limit_, end));
+    pop_limit_ = end;
+    prefetch_for_reading(reinterpret_cast<std::uintptr_t>(&unmoved_->number));  // of the next batch
+  }
+  /// Finds what is in the array, and what comes after it.
   [[gnu::noinline]] found find_moved(Index position) noexcept {
-    if (counted_ || position != pop_limit_) return {find_in_array(position), positions_.next(position)};
-    pop_slots_ = numbered_.data();
-    begin_pop_stretch(unmoved_, position);
-    return find_element(position);
+    if (position == pop_limit_) {
+      // Edge "element": as in find_in_slot.
+      if (unmoved_->number.load(acquire) != batch_from(position)) {
+        pop_slots_ = numbered_.data();
+        begin_pop_stretch(unmoved_, position);
+        return find_element(position);
+      }
+      take_batch();
+    }
+    return {find_in_array(position), positions_.next(position)};
   }
   T* find_in_array(Index position) noexcept {
     const auto known = static_cast<Index>(pop_limit_ - position);
@@ -506,31 +554,30 @@ class basic_spsc_ring {
   /// How many elements there are in the array; the producer is asked only where `wanted` are not known to be.
   std::size_t elements(Index position, std::size_t wanted) noexcept {
     if constexpr (Way == publication::by_slot)
-      if (!counted_) return move_to_array(position, wanted);
-    return counted_elements(position, wanted);
+      return move_to_array(position, wanted);
+    else
+      return counted_elements(position, wanted);
   }
   std::size_t counted_elements(Index position, std::size_t wanted) noexcept {
     const std::size_t known = positions_.distance(position, pop_limit_);
     return known >= wanted ? known : positions_.distance(position, refresh_pop_limit());
   }
   std::size_t move_to_array(Index position, std::size_t wanted) noexcept {
-    if (numbered* const slots = std::exchange(pop_slots_, nullptr); slots != nullptr) {
-      unmoved_ = slots + static_cast<Index>(position + pop_shift_);
-      pop_limit_ = position;
-    }
+    if (pop_slots_ != nullptr) leave_slots(pop_slots_ + static_cast<Index>(position + pop_shift_), position);
     std::size_t moved = positions_.distance(position, pop_limit_);
-    for (; moved < min(wanted, capacity()); ++moved) {
-      const Index number = unmoved_->number.load(acquire);  // Edge "element", Edge "way": as in find_element.
-      if (number == counted_from(pop_limit_)) {
-        counted_ = true;
-        return counted_elements(position, wanted);
+    while (moved < min(wanted, capacity())) {
+      const Index number = unmoved_->number.load(acquire);  // Edge "element": as in find_element.
+      if (number == batch_from(pop_limit_)) {
+        take_batch();
+      } else {
+        const Index next = positions_.next(pop_limit_);
+        if (number != next) break;
+        const destroyed_on_exit<T> gone{unmoved_->value};
+        std::construct_at(at(pop_limit_), std::move(unmoved_->value));
+        unmoved_ = numbered_.after(unmoved_);
+        pop_limit_ = next;
       }
-      const Index next = positions_.next(pop_limit_);
-      if (number != next) break;
-      const destroyed_on_exit<T> gone{unmoved_->value};
-      std::construct_at(at(pop_limit_), std::move(unmoved_->value));
-      unmoved_ = numbered_.after(unmoved_);
-      pop_limit_ = next;
+      moved = positions_.distance(position, pop_limit_);
     }
     return moved;
   }
@@ -551,22 +598,20 @@ class basic_spsc_ring {
   // limits.
   alignas(cache_line) atomic<Index> pushed_;
   alignas(cache_line) Index push_limit_;
-  numbered* push_slots_ = numbered_.data();  // the next element goes into one of these; null: into the array
-  Index push_shift_{};                       // from a position of the producer's stretch to its slot
-  Index push_last_{};                        // of the stretch
+  Index push_shift_{};  // from a position of the producer's stretch to its slot
+  Index push_last_{};   // of the stretch
   bool claimed_ =
       false;  // a claim is open; kept also where nothing is checked, as another unit of the program may check
   [[no_unique_address]] solo producing_{};
   alignas(cache_line) atomic<Index> popped_;
-  alignas(cache_line) Index pop_limit_;          // up to here the array is known to be filled
-  numbered* pop_slots_ = numbered_.data();       // the next element is looked for in one of these; null: in the array
-  Index pop_shift_{};                            // from a position of the consumer's stretch to its slot
-  Index pop_last_{};                             // of the stretch
-  std::size_t read_lookahead_ = 0;               // how many bytes ahead lines are asked for; 0 in a small ring
-  numbered* unmoved_ = nullptr;                  // where the next element will be that a peek has not moved yet
-  bool counted_ = Way == publication::by_count;  // all that the array does not have yet will be counted
-  bool close_behind_ = false;                    // the producer
-  bool peeked_ = false;                          // as claimed_
+  alignas(cache_line) Index pop_limit_;     // up to here the array is known to be filled
+  numbered* pop_slots_ = numbered_.data();  // the next element is looked for in one of these; null: in the array
+  Index pop_shift_{};                       // from a position of the consumer's stretch to its slot
+  Index pop_last_{};                        // of the stretch
+  std::size_t read_lookahead_ = 0;          // how many bytes ahead lines are asked for; 0 in a small ring
+  numbered* unmoved_ = nullptr;             // where the next element will be that a peek has not moved yet
+  bool close_behind_ = false;               // the producer
+  bool peeked_ = false;                     // as claimed_
   [[no_unique_address]] solo consuming_{};
 };
 
@@ -589,7 +634,7 @@ class [[nodiscard]] basic_spsc_ring<T, Capacity, Allocator, Index, Way>::write_c
   void commit(std::size_t k) noexcept {
     require(ring_ != nullptr, "kew::spsc_ring: commit for the second time; a claim is committed once");
     require(k <= size(), "kew::spsc_ring: commit beyond the claim; at most its size() slots can be committed");
-    ring_->publish(ring_->positions_.next(ring_->pushed_.load(relaxed), k));
+    if (k > 0) ring_->publish_batch(ring_->pushed_.load(relaxed), k);
     close();
   }
 

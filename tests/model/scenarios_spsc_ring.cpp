@@ -220,6 +220,10 @@ void add_pairs(std::vector<scenario>& all, const std::string& suffix) {
       two_threads<Way, byte, Order, 2, 1, does<push_two, push_three, push_two>, times<3, consume>>);
   add("batches in and out",
       two_threads<Way, byte, Order, 3, 2, does<push_two, push_three, push_two>, does<pop_two, pop_three, pop_two>>);
+  add("batches in the array and pop",
+      two_threads<Way, byte, Order, 3, 0, does<push_three, push_move, push_three>, times<4, pop_value>>);
+  add("batches in the array and out",
+      two_threads<Way, byte, Order, 3, 1, does<push_three, push_two, push_three>, does<pop_two, pop_three, pop_two>>);
   add("batches in and pop into", two_threads<Way, byte, Order, 1, 0, times<3, push_two>, times<3, pop_into>>);
   add("claims and peeks, capacity 2", claims_and_peeks<Way, Order, 2>);
   add("claims and peeks, capacity 3", claims_and_peeks<Way, Order, 3>);
