@@ -16,10 +16,11 @@
 //            FastForward (J. Giacomoni et al., PPoPP 2008).
 // Layout     Elements of 4 to 184 bytes whose move cannot throw lie in numbered slots: of 16, 32 or 64 bytes for elements
 //            of up to 56; of 72 for one of 64; of whole lines where an element is larger than 77 bytes. So the lines that
-//            bring an element also say that it is there. All others, and all from the first try_claim on that finds
-//            room, lie side by side in an array, and a count says how many there are: long spans to write and to read in
-//            place, for a longer way of a single element. A ring with numbered slots has the array as well: 24 bytes an
-//            element of 8, 136 of one of 64. To read elements of single pushes in place without a move, use try_consume.
+//            bring an element also say that it is there. A batch of 64 elements or more, and what was claimed, lies side
+//            by side in an array, and the slot of its first element says where it ends: long spans to write and to read in
+//            place, and half as many lines for elements of 8 bytes. All other elements lie in the array too, and a count
+//            says how many there are. A ring with numbered slots has the array as well: 24 bytes an element of 8, 136 of
+//            one of 64. To read elements of single pushes in place without a move, use try_consume.
 // Why fast   the other side's position is asked for only when the last answer is used up, and a consumer that waits for
 //            its producer looks at nothing but the next slot. One that is well behind asks for its lines ahead, and the
 //            processor goes on to the next element before the last one is here; one that is close behind does neither,
@@ -404,14 +405,14 @@ class basic_spsc_ring {
   }
 
   // What the number of the slot at `position` says: position.next, that the element of this position is in it; a lap
-  // less, that it is not there yet; this, that a batch begins here: its elements are in the array, and the slots of the
-  // others are passed over. No other number is as far away, of however many laps ago.
+  // less, that it is not there yet; this, that a batch begins here, which is in the array: its other slots are passed over.
+  // That is so far away that no number of some laps ago can be taken for it, nor it for one of some laps later.
   Index a_lap_before(Index position) const noexcept { return static_cast<Index>(position - positions_.lap()); }
   static constexpr Index batch_from(Index position) noexcept {
     return static_cast<Index>(position + (Index{1} << (std::numeric_limits<Index>::digits - 1)));
   }
-  // A slot that is passed over keeps its number. Where positions overflow within a ring's life, that could one day be the
-  // number of an element.
+  // A slot that is passed over keeps its number. Where positions overflow in a ring's life, that becomes the number of an
+  // element that is not there.
   static constexpr bool overflows = std::numeric_limits<Index>::digits < 64;
 
   // Numbered slots have an end of their own, because there are more of them than the capacity. A stretch is a run of
@@ -445,7 +446,7 @@ class basic_spsc_ring {
         numbered* passed = slot;
         for (Index here = positions_.next(position); here != end; here = positions_.next(here)) {
           passed = numbered_.after(passed);
-          passed->number.store(batch_from(here), relaxed);  // relaxed: no thread takes anything from it
+          passed->number.store(batch_from(here), relaxed);  // relaxed: nothing is taken from what it says
         }
       }
       std::construct_at(std::addressof(slot->batch_end), end);
@@ -516,18 +517,18 @@ class basic_spsc_ring {
     read_lookahead_ = tuning::read_lookahead;
     prefetch_for_reading(reinterpret_cast<std::uintptr_t>(&numbered_.after(slot, ahead + length)->number));
   }
-  /// From `position` on, which is that of `slot`, elements are looked for in the array.
+  /// From `position` on, which is that of `slot`, elements are taken from the array.
   void leave_slots(numbered* slot, Index position) noexcept {
     pop_slots_ = nullptr;
     unmoved_ = slot;
     pop_limit_ = position;
   }
-  /// The one that begins in the slot behind the array's elements.
+  /// That begins in the slot after the array's elements.
   void take_batch() noexcept {
     const Index end = unmoved_->batch_end;
     unmoved_ = numbered_.after(unmoved_, positions_.distance(pop_limit_, end));
     pop_limit_ = end;
-    prefetch_for_reading(reinterpret_cast<std::uintptr_t>(&unmoved_->number));  // of the next batch
+    prefetch_for_reading(reinterpret_cast<std::uintptr_t>(&unmoved_->number));  // which the next batch may begin with
   }
   /// Finds what is in the array, and what comes after it.
   [[gnu::noinline]] found find_moved(Index position) noexcept {
@@ -609,7 +610,7 @@ class basic_spsc_ring {
   Index pop_shift_{};                       // from a position of the consumer's stretch to its slot
   Index pop_last_{};                        // of the stretch
   std::size_t read_lookahead_ = 0;          // how many bytes ahead lines are asked for; 0 in a small ring
-  numbered* unmoved_ = nullptr;             // where the next element will be that a peek has not moved yet
+  numbered* unmoved_ = nullptr;             // the slot after the array's elements
   bool close_behind_ = false;               // the producer
   bool peeked_ = false;                     // as claimed_
   [[no_unique_address]] solo consuming_{};
