@@ -16,11 +16,11 @@
 //            FastForward (J. Giacomoni et al., PPoPP 2008).
 // Layout     Elements of 4 to 184 bytes whose move cannot throw lie in numbered slots: of 16, 32 or 64 bytes for elements
 //            of up to 56; of 72 for one of 64; of whole lines where an element is larger than 77 bytes. So the lines that
-//            bring an element also say that it is there. A batch of 64 elements or more, and what was claimed, lies side
-//            by side in an array, and the slot of its first element says where it ends: long spans to write and to read in
-//            place, and half as many lines for elements of 8 bytes. All other elements lie in the array too, and a count
-//            says how many there are. A ring with numbered slots has the array as well: 24 bytes an element of 8, 136 of
-//            one of 64. To read elements of single pushes in place without a move, use try_consume.
+//            bring an element also say that it is there. All others, and all from the first try_claim on that finds
+//            room, lie side by side in an array, and a count says how many there are: long spans to write and to read in
+//            place, for a longer way of a single element. A batch of 64 elements or more lies in the array too, and the
+//            slot of its first element says where it ends. A ring with numbered slots has the array as well: 24 bytes an
+//            element of 8, 136 of one of 64. To read elements of single pushes in place without a move, use try_consume.
 // Why fast   the other side's position is asked for only when the last answer is used up, and a consumer that waits for
 //            its producer looks at nothing but the next slot. One that is well behind asks for its lines ahead, and the
 //            processor goes on to the next element before the last one is here; one that is close behind does neither,
@@ -125,19 +125,20 @@ class basic_spsc_ring {
     const solo::turn turn(producing_, one_producer);
     require(!claimed_, "kew::spsc_ring: a push while a claim is open; commit or drop the claim first");
     const Index position = pushed_.load(relaxed);
-    if constexpr (Way == publication::by_slot) {
-      numbered* const slot = push_slot(position);
-      if (!find_room(position, slot, tuning::lookahead_by_slot)) return status::full;
-      std::construct_at(std::addressof(slot->value), std::forward<A>(arguments)...);
-      const Index next = position != push_last_ ? static_cast<Index>(position + 1) : end_push_stretch(slot);
-      slot->number.store(next, release);  // Edge "element": hands the slot, filled, to the consumer.
-      count(next);
-    } else {
-      T* const slot = at(position);
-      if (!find_room(position, slot, tuning::lookahead_by_count)) return status::full;
-      std::construct_at(slot, std::forward<A>(arguments)...);
-      publish(positions_.next(position));
-    }
+    if constexpr (Way == publication::by_slot)
+      if (numbered* const slots = push_slots_; slots != nullptr) [[likely]] {
+        numbered* const slot = slots + static_cast<Index>(position + push_shift_);
+        if (!find_room(position, slot, tuning::lookahead_by_slot)) return status::full;
+        std::construct_at(std::addressof(slot->value), std::forward<A>(arguments)...);
+        const Index next = position != push_last_ ? static_cast<Index>(position + 1) : end_push_stretch(slot);
+        slot->number.store(next, release);  // Edge "element": hands the slot, filled, to the consumer.
+        count(next);
+        return status::success;
+      }
+    T* const slot = at(position);
+    if (!find_room(position, slot, tuning::lookahead_by_count)) return status::full;
+    std::construct_at(slot, std::forward<A>(arguments)...);
+    publish(positions_.next(position));
     return status::success;
   }
 
@@ -151,8 +152,8 @@ class basic_spsc_ring {
     n = min(n, room(position, n));
     if (n == 0) return 0;
     if constexpr (Way == publication::by_slot)
-      if (n < tuning::smallest_batch_in_array) {
-        numbered* const slot = push_slot(position);
+      if (push_slots_ != nullptr && n < tuning::smallest_batch_in_array) {
+        numbered* const slot = push_slots_ + static_cast<Index>(position + push_shift_);
         unfinished built([this, slot](std::size_t i) { return std::addressof(numbered_.after(slot, i)->value); });
         built.build(first, n);
         built.keep();
@@ -229,21 +230,22 @@ class basic_spsc_ring {
           hand_out(value);
         }
     };
-    if constexpr (Way == publication::by_count) {
-      hand_out_array(position, min(n, elements(position, n)));
-    } else {
-      for (Index here = position; released.count < n;) {
-        if (pop_slots_ == nullptr && here != pop_limit_) {
-          hand_out_array(here, min(n - released.count, positions_.distance(here, pop_limit_)));
-          here = positions_.next(position, released.count);
-        } else {
-          const auto [element, next] = find_element(here);
-          if (element == nullptr) break;
-          hand_out(*element);
-          here = next;
+    if constexpr (Way == publication::by_slot)
+      if (!counted_) {
+        for (Index here = position; released.count < n;) {
+          if (pop_slots_ == nullptr && here != pop_limit_) {
+            hand_out_array(here, min(n - released.count, positions_.distance(here, pop_limit_)));
+            here = positions_.next(position, released.count);
+          } else {
+            const auto [element, next] = find_element(here);
+            if (element == nullptr) break;
+            hand_out(*element);
+            here = next;
+          }
         }
+        return released.count;
       }
-    }
+    hand_out_array(position, min(n, elements(position, n)));
     return released.count;
   }
 
@@ -290,6 +292,7 @@ class basic_spsc_ring {
     require(!claimed_, "kew::spsc_ring: try_claim while a claim is open; commit or drop the claim first");
     const Index position = pushed_.load(relaxed);
     n = min(n, room(position, n));
+    if (n > 0) publish_by_count_from(position);
     claimed_ = n > 0;
     return write_claim(*this, spans(position, n));
   }
@@ -406,7 +409,8 @@ class basic_spsc_ring {
 
   // What the number of the slot at `position` says: position.next, that the element of this position is in it; a lap
   // less, that it is not there yet; this, that a batch begins here, which is in the array: its other slots are passed over.
-  // That is so far away that no number of some laps ago can be taken for it, nor it for one of some laps later.
+  // That is so far away that no number of some laps ago can be taken for it, nor it for one of some laps later. A batch
+  // that ends where it begins says that no element is ever going to be in a slot again.
   Index a_lap_before(Index position) const noexcept { return static_cast<Index>(position - positions_.lap()); }
   static constexpr Index batch_from(Index position) noexcept {
     return static_cast<Index>(position + (Index{1} << (std::numeric_limits<Index>::digits - 1)));
@@ -425,7 +429,6 @@ class basic_spsc_ring {
         min(most_slots, static_cast<std::size_t>(numbered_.end() - slot), capacity() - positions_.index(position));
     return static_cast<Index>(position + (length - 1));
   }
-  numbered* push_slot(Index position) noexcept { return numbered_.data() + static_cast<Index>(position + push_shift_); }
   void begin_push_stretch(numbered* slot, Index position) noexcept {
     push_shift_ = shift(slot, position);
     push_last_ = last_of_stretch(slot, position, capacity());
@@ -440,22 +443,32 @@ class basic_spsc_ring {
   /// The `n` > 0 elements from `position` on are in the array.
   void publish_batch(Index position, std::size_t n) noexcept {
     const Index end = positions_.next(position, n);
-    if constexpr (Way == publication::by_slot) {
-      numbered* const slot = push_slot(position);
-      if constexpr (overflows) {
-        numbered* passed = slot;
-        for (Index here = positions_.next(position); here != end; here = positions_.next(here)) {
-          passed = numbered_.after(passed);
-          passed->number.store(batch_from(here), relaxed);  // relaxed: nothing is taken from what it says
+    if constexpr (Way == publication::by_slot)
+      if (push_slots_ != nullptr) {
+        numbered* const slot = push_slots_ + static_cast<Index>(position + push_shift_);
+        if constexpr (overflows) {
+          numbered* passed = slot;
+          for (Index here = positions_.next(position); here != end; here = positions_.next(here)) {
+            passed = numbered_.after(passed);
+            passed->number.store(batch_from(here), relaxed);  // relaxed: nothing is taken from what it says
+          }
         }
+        announce_batch(slot, position, end);
+        begin_push_stretch(numbered_.after(slot, n), end);
+        return count(end);
       }
-      std::construct_at(std::addressof(slot->batch_end), end);
-      slot->number.store(batch_from(position), release);  // Edge "element": hands over the batch in the array.
-      begin_push_stretch(numbered_.after(slot, n), end);
-      count(end);
-    } else {
-      publish(end);
-    }
+    publish(end);
+  }
+  /// For good. There is room at `position`, so that the consumer does not need its slot any more.
+  void publish_by_count_from(Index position) noexcept {
+    if constexpr (Way == publication::by_slot)
+      if (numbered* const slots = std::exchange(push_slots_, nullptr); slots != nullptr)
+        announce_batch(slots + static_cast<Index>(position + push_shift_), position, position);
+  }
+  void announce_batch(numbered* slot, Index position, Index end) noexcept {
+    std::construct_at(std::addressof(slot->batch_end), end);
+    // Edge "element": hands over the batch in the array. Edge "way": all before `position` is counted already.
+    slot->number.store(batch_from(position), release);
   }
 
   // ---- The consumer's ----
@@ -481,7 +494,7 @@ class basic_spsc_ring {
     }
   }
   found find_in_slot(numbered* slot, Index position, Index next) noexcept {
-    const Index number = slot->number.load(acquire);  // Edge "element": takes what the number speaks of.
+    const Index number = slot->number.load(acquire);  // Edge "element", Edge "way": takes what the number speaks of.
     if (number != opaque(next)) return {find_batch(slot, position, number), next};
     // Nor does a load wait for its line where it was asked for in time. A consumer close behind its producer does the
     // contrary: the number that has arrived says which slot is looked at next, so that the processor does not run ahead to
@@ -497,12 +510,12 @@ class basic_spsc_ring {
     if (last.element == std::addressof(slot->value)) begin_pop_stretch(numbered_.after(slot), last.next);
     return last;
   }
-  /// There is no element in the numbered slot: perhaps a batch in the array.
+  /// There is no element in the numbered slot: perhaps in the array.
   [[gnu::noinline]] T* find_batch(numbered* slot, Index position, Index number) noexcept {
     if (number != batch_from(position)) return nullptr;
     leave_slots(slot, position);
     take_batch();
-    return at(position);
+    return find_in_array(position);
   }
   /// `slot` is that of `position`. Finds out whether the producer is well ahead: whether a slot was filled when its line
   /// was asked for, which was early enough that it is here.
@@ -526,14 +539,15 @@ class basic_spsc_ring {
   /// That begins in the slot after the array's elements.
   void take_batch() noexcept {
     const Index end = unmoved_->batch_end;
+    counted_ = end == pop_limit_;
     unmoved_ = numbered_.after(unmoved_, positions_.distance(pop_limit_, end));
     pop_limit_ = end;
     prefetch_for_reading(reinterpret_cast<std::uintptr_t>(&unmoved_->number));  // which the next batch may begin with
   }
   /// Finds what is in the array, and what comes after it.
   [[gnu::noinline]] found find_moved(Index position) noexcept {
-    if (position == pop_limit_) {
-      // Edge "element": as in find_in_slot.
+    if (position == pop_limit_ && !counted_) {
+      // Edge "element", Edge "way": as in find_in_slot.
       if (unmoved_->number.load(acquire) != batch_from(position)) {
         pop_slots_ = numbered_.data();
         begin_pop_stretch(unmoved_, position);
@@ -555,9 +569,8 @@ class basic_spsc_ring {
   /// How many elements there are in the array; the producer is asked only where `wanted` are not known to be.
   std::size_t elements(Index position, std::size_t wanted) noexcept {
     if constexpr (Way == publication::by_slot)
-      return move_to_array(position, wanted);
-    else
-      return counted_elements(position, wanted);
+      if (!counted_) return move_to_array(position, wanted);
+    return counted_elements(position, wanted);
   }
   std::size_t counted_elements(Index position, std::size_t wanted) noexcept {
     const std::size_t known = positions_.distance(position, pop_limit_);
@@ -567,9 +580,10 @@ class basic_spsc_ring {
     if (pop_slots_ != nullptr) leave_slots(pop_slots_ + static_cast<Index>(position + pop_shift_), position);
     std::size_t moved = positions_.distance(position, pop_limit_);
     while (moved < min(wanted, capacity())) {
-      const Index number = unmoved_->number.load(acquire);  // Edge "element": as in find_element.
+      const Index number = unmoved_->number.load(acquire);  // Edge "element", Edge "way": as in find_in_slot.
       if (number == batch_from(pop_limit_)) {
         take_batch();
+        if (counted_) return counted_elements(position, wanted);
       } else {
         const Index next = positions_.next(pop_limit_);
         if (number != next) break;
@@ -599,20 +613,22 @@ class basic_spsc_ring {
   // limits.
   alignas(cache_line) atomic<Index> pushed_;
   alignas(cache_line) Index push_limit_;
-  Index push_shift_{};  // from a position of the producer's stretch to its slot
-  Index push_last_{};   // of the stretch
+  numbered* push_slots_ = numbered_.data();  // the next element goes into one of these; null: into the array
+  Index push_shift_{};                       // from a position of the producer's stretch to its slot
+  Index push_last_{};                        // of the stretch
   bool claimed_ =
       false;  // a claim is open; kept also where nothing is checked, as another unit of the program may check
   [[no_unique_address]] solo producing_{};
   alignas(cache_line) atomic<Index> popped_;
-  alignas(cache_line) Index pop_limit_;     // up to here the array is known to be filled
-  numbered* pop_slots_ = numbered_.data();  // the next element is looked for in one of these; null: in the array
-  Index pop_shift_{};                       // from a position of the consumer's stretch to its slot
-  Index pop_last_{};                        // of the stretch
-  std::size_t read_lookahead_ = 0;          // how many bytes ahead lines are asked for; 0 in a small ring
-  numbered* unmoved_ = nullptr;             // the slot after the array's elements
-  bool close_behind_ = false;               // the producer
-  bool peeked_ = false;                     // as claimed_
+  alignas(cache_line) Index pop_limit_;          // up to here the array is known to be filled
+  numbered* pop_slots_ = numbered_.data();       // the next element is looked for in one of these; null: in the array
+  Index pop_shift_{};                            // from a position of the consumer's stretch to its slot
+  Index pop_last_{};                             // of the stretch
+  std::size_t read_lookahead_ = 0;               // how many bytes ahead lines are asked for; 0 in a small ring
+  numbered* unmoved_ = nullptr;                  // the slot after the array's elements
+  bool counted_ = Way == publication::by_count;  // all that the array does not have yet will be counted
+  bool close_behind_ = false;                    // the producer
+  bool peeked_ = false;                          // as claimed_
   [[no_unique_address]] solo consuming_{};
 };
 
@@ -635,7 +651,7 @@ class [[nodiscard]] basic_spsc_ring<T, Capacity, Allocator, Index, Way>::write_c
   void commit(std::size_t k) noexcept {
     require(ring_ != nullptr, "kew::spsc_ring: commit for the second time; a claim is committed once");
     require(k <= size(), "kew::spsc_ring: commit beyond the claim; at most its size() slots can be committed");
-    if (k > 0) ring_->publish_batch(ring_->pushed_.load(relaxed), k);
+    ring_->publish(ring_->positions_.next(ring_->pushed_.load(relaxed), k));
     close();
   }
 
