@@ -534,13 +534,22 @@ class slot_ring {
     return state.load(acquire);
   }
 
+  /// Where a thread comes to a line that it will write: so that the line comes once, and not to be looked at first and
+  /// then for the stores.
+  template <slot_operation Which>
+  [[gnu::always_inline]] static void fetch_for_writing(const slot<Which>& first) noexcept {
+    prefetch_for_writing(reinterpret_cast<std::uintptr_t>(first.group()));
+  }
+
   /// Each one before this position has finished or is marked: seen in the line of this slot or, where it is the first one
   /// there, in the counter's.
   template <slot_operation Which>
   [[gnu::always_inline]] bool is_settled_before(Index position, const slot<Which>& here) noexcept {
-    if constexpr (is_many<Which>)
-      return here.is_first_in_group() ? counter<Which>().finished_before(position)
-                                      : is_settled(here.state_before(), here);
+    if constexpr (is_many<Which>) {
+      if (!here.is_first_in_group()) return is_settled(here.state_before(), here);
+      if constexpr (Which == slot_operation::pop) fetch_for_writing(here);
+      return counter<Which>().finished_before(position);
+    }
     return true;
   }
   /// To be called before an operation finishes: each one before it has finished then, or is marked as overtaken.
@@ -666,8 +675,7 @@ class slot_ring {
   }
   /// Whether all of a group is free that this push is the first in.
   bool is_group_free(const push_slot& first) const noexcept {
-    // For writing, so that the line comes once, and not to be looked at first and then for the stores.
-    prefetch_for_writing(reinterpret_cast<std::uintptr_t>(first.group()));
+    fetch_for_writing(first);
     // When a pop finishes, it speaks for those before. Unless one was overtaken, which has not finished then. Without a
     // loop, so that each look has an instruction of its own that comes by once in a group: by that a processor finds the
     // next line and fetches it ahead.
