@@ -18,7 +18,8 @@
 //            of up to 56; of 72 for one of 64; of whole lines where an element is larger than 77 bytes. So the lines that
 //            bring an element also say that it is there. All others, and all from the first try_claim on that finds
 //            room, lie side by side in an array, and a count says how many there are: long spans to write and to read in
-//            place, for a longer way of a single element. A ring with numbered slots has the array as well: 24 bytes an
+//            place, for a longer way of a single element. A batch of 64 elements or more lies in the array too, and the
+//            slot of its first element says where it ends. A ring with numbered slots has the array as well: 24 bytes an
 //            element of 8, 136 of one of 64. To read elements of single pushes in place without a move, use try_consume.
 // Why fast   the other side's position is asked for only when the last answer is used up, and a consumer that waits for
 //            its producer looks at nothing but the next slot. One that is well behind asks for its lines ahead, and the
@@ -30,6 +31,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
+#include <limits>
 #include <memory>
 #include <span>
 #include <type_traits>
@@ -150,7 +152,7 @@ class basic_spsc_ring {
     n = min(n, room(position, n));
     if (n == 0) return 0;
     if constexpr (Way == publication::by_slot)
-      if (push_slots_ != nullptr) {
+      if (push_slots_ != nullptr && n < tuning::smallest_batch_in_array) {
         numbered* const slot = push_slots_ + static_cast<Index>(position + push_shift_);
         unfinished built([this, slot](std::size_t i) { return std::addressof(numbered_.after(slot, i)->value); });
         built.build(first, n);
@@ -174,7 +176,7 @@ class basic_spsc_ring {
     built_wrapped.build(first, wrapped.size());
     built.keep();
     built_wrapped.keep();
-    publish(positions_.next(position, n));
+    publish_batch(position, n);
     return n;
   }
 
@@ -219,19 +221,31 @@ class basic_spsc_ring {
       *out = std::move(value);
       ++out;
     };
+    const auto hand_out_array = [&](Index from, std::size_t length) {
+      const auto [ahead, wrapped] = spans(from, length);
+      for (const std::span<T> part : {ahead, wrapped})
+        for (T& value : part) {
+          if constexpr (Way == publication::by_slot)
+            prefetch_for_reading(reinterpret_cast<std::uintptr_t>(std::addressof(value)) + tuning::lookahead_in_batch);
+          hand_out(value);
+        }
+    };
     if constexpr (Way == publication::by_slot)
       if (!counted_) {
         for (Index here = position; released.count < n;) {
-          const auto [element, next] = find_element(here);
-          if (element == nullptr) break;
-          hand_out(*element);
-          here = next;
+          if (pop_slots_ == nullptr && here != pop_limit_) {
+            hand_out_array(here, min(n - released.count, positions_.distance(here, pop_limit_)));
+            here = positions_.next(position, released.count);
+          } else {
+            const auto [element, next] = find_element(here);
+            if (element == nullptr) break;
+            hand_out(*element);
+            here = next;
+          }
         }
         return released.count;
       }
-    const auto [ahead, wrapped] = spans(position, min(n, elements(position, n)));
-    for (const std::span<T> part : {ahead, wrapped})
-      for (T& value : part) hand_out(value);
+    hand_out_array(position, min(n, elements(position, n)));
     return released.count;
   }
 
@@ -416,9 +430,16 @@ class basic_spsc_ring {
   }
 
   // What the number of the slot at `position` says: position.next, that the element of this position is in it; a lap
-  // less, that it is not there yet; this, that it is never going to be, nor any later one.
+  // less, that it is not there yet; this, that a batch begins here, which is in the array: its other slots are passed over.
+  // That is so far away that no number of some laps ago can be taken for it, nor it for one of some laps later. A batch
+  // that ends where it begins says that no element is ever going to be in a slot again.
   Index a_lap_before(Index position) const noexcept { return static_cast<Index>(position - positions_.lap()); }
-  Index counted_from(Index position) const noexcept { return static_cast<Index>(position + 2 * positions_.lap()); }
+  static constexpr Index batch_from(Index position) noexcept {
+    return static_cast<Index>(position + (Index{1} << (std::numeric_limits<Index>::digits - 1)));
+  }
+  // A slot that is passed over keeps its number. Where positions overflow in a ring's life, that becomes the number of an
+  // element that is not there.
+  static constexpr bool overflows = std::numeric_limits<Index>::digits < 64;
 
   // Numbered slots have an end of their own, because there are more of them than the capacity. A stretch is a run of
   // positions without a lap's end or the slots' end in it: there an addition finds the slot, and the next position.
@@ -441,12 +462,35 @@ class basic_spsc_ring {
     return next;
   }
 
+  /// The `n` > 0 elements from `position` on are in the array.
+  void publish_batch(Index position, std::size_t n) noexcept {
+    const Index end = positions_.next(position, n);
+    if constexpr (Way == publication::by_slot)
+      if (push_slots_ != nullptr) {
+        numbered* const slot = push_slots_ + static_cast<Index>(position + push_shift_);
+        if constexpr (overflows) {
+          numbered* passed = slot;
+          for (Index here = positions_.next(position); here != end; here = positions_.next(here)) {
+            passed = numbered_.after(passed);
+            passed->number.store(batch_from(here), relaxed);  // relaxed: nothing is taken from what it says
+          }
+        }
+        announce_batch(slot, position, end);
+        begin_push_stretch(numbered_.after(slot, n), end);
+        return count(end);
+      }
+    publish(end);
+  }
   /// For good. There is room at `position`, so that the consumer does not need its slot any more.
   void publish_by_count_from(Index position) noexcept {
     if constexpr (Way == publication::by_slot)
       if (numbered* const slots = std::exchange(push_slots_, nullptr); slots != nullptr)
-        // Edge "way": all before `position` is counted already.
-        slots[static_cast<Index>(position + push_shift_)].number.store(counted_from(position), release);
+        announce_batch(slots + static_cast<Index>(position + push_shift_), position, position);
+  }
+  void announce_batch(numbered* slot, Index position, Index end) noexcept {
+    std::construct_at(std::addressof(slot->batch_end), end);
+    // Edge "element": hands over the batch in the array. Edge "way": all before `position` is counted already.
+    slot->number.store(batch_from(position), release);
   }
 
   // ---- The consumer's ----
@@ -473,7 +517,7 @@ class basic_spsc_ring {
   }
   found find_in_slot(numbered* slot, Index position, Index next) noexcept {
     const Index number = slot->number.load(acquire);  // Edge "element", Edge "way": takes what the number speaks of.
-    return number == opaque(next) ? filled(slot, number, next) : found{catch_up(position, number), next};
+    return number == opaque(next) ? filled(slot, number, next) : found{find_batch(slot, position, number), next};
   }
   /// What is in a slot that says so; `number` is `next`.
   [[gnu::always_inline]] found filled(numbered* slot, Index number, Index next) noexcept {
@@ -491,12 +535,11 @@ class basic_spsc_ring {
     if (last.element == std::addressof(slot->value)) begin_pop_stretch(numbered_.after(slot), last.next);
     return last;
   }
-  /// There is no element in the numbered slot.
-  [[gnu::noinline]] T* catch_up(Index position, Index number) noexcept {
-    if (number != counted_from(position)) return nullptr;
-    pop_slots_ = nullptr;
-    counted_ = true;
-    pop_limit_ = position;
+  /// There is no element in the numbered slot: perhaps in the array.
+  [[gnu::noinline]] T* find_batch(numbered* slot, Index position, Index number) noexcept {
+    if (number != batch_from(position)) return nullptr;
+    leave_slots(slot, position);
+    take_batch();
     return find_in_array(position);
   }
   /// `slot` is that of `position`. Finds out whether the producer is well ahead: whether a slot was filled when its line
@@ -512,12 +555,32 @@ class basic_spsc_ring {
     read_lookahead_ = tuning::read_lookahead;
     prefetch_for_reading(reinterpret_cast<std::uintptr_t>(&numbered_.after(slot, ahead + length)->number));
   }
-  /// Finds what a peek has moved into the array, and what comes after it.
+  /// From `position` on, which is that of `slot`, elements are taken from the array.
+  void leave_slots(numbered* slot, Index position) noexcept {
+    pop_slots_ = nullptr;
+    unmoved_ = slot;
+    pop_limit_ = position;
+  }
+  /// That begins in the slot after the array's elements.
+  void take_batch() noexcept {
+    const Index end = unmoved_->batch_end;
+    counted_ = end == pop_limit_;
+    unmoved_ = numbered_.after(unmoved_, positions_.distance(pop_limit_, end));
+    pop_limit_ = end;
+    prefetch_for_reading(reinterpret_cast<std::uintptr_t>(&unmoved_->number));  // which the next batch may begin with
+  }
+  /// Finds what is in the array, and what comes after it.
   [[gnu::noinline]] found find_moved(Index position) noexcept {
-    if (counted_ || position != pop_limit_) return {find_in_array(position), positions_.next(position)};
-    pop_slots_ = numbered_.data();
-    begin_pop_stretch(unmoved_, position);
-    return find_element(position);
+    if (position == pop_limit_ && !counted_) {
+      // Edge "element", Edge "way": as in find_in_slot.
+      if (unmoved_->number.load(acquire) != batch_from(position)) {
+        pop_slots_ = numbered_.data();
+        begin_pop_stretch(unmoved_, position);
+        return find_element(position);
+      }
+      take_batch();
+    }
+    return {find_in_array(position), positions_.next(position)};
   }
   T* find_in_array(Index position) noexcept {
     const auto known = static_cast<Index>(pop_limit_ - position);
@@ -539,23 +602,22 @@ class basic_spsc_ring {
     return known >= wanted ? known : positions_.distance(position, refresh_pop_limit());
   }
   std::size_t move_to_array(Index position, std::size_t wanted) noexcept {
-    if (numbered* const slots = std::exchange(pop_slots_, nullptr); slots != nullptr) {
-      unmoved_ = slots + static_cast<Index>(position + pop_shift_);
-      pop_limit_ = position;
-    }
+    if (pop_slots_ != nullptr) leave_slots(pop_slots_ + static_cast<Index>(position + pop_shift_), position);
     std::size_t moved = positions_.distance(position, pop_limit_);
-    for (; moved < min(wanted, capacity()); ++moved) {
-      const Index number = unmoved_->number.load(acquire);  // Edge "element", Edge "way": as in find_element.
-      if (number == counted_from(pop_limit_)) {
-        counted_ = true;
-        return counted_elements(position, wanted);
+    while (moved < min(wanted, capacity())) {
+      const Index number = unmoved_->number.load(acquire);  // Edge "element", Edge "way": as in find_in_slot.
+      if (number == batch_from(pop_limit_)) {
+        take_batch();
+        if (counted_) return counted_elements(position, wanted);
+      } else {
+        const Index next = positions_.next(pop_limit_);
+        if (number != next) break;
+        const destroyed_on_exit<T> gone{unmoved_->value};
+        std::construct_at(at(pop_limit_), std::move(unmoved_->value));
+        unmoved_ = numbered_.after(unmoved_);
+        pop_limit_ = next;
       }
-      const Index next = positions_.next(pop_limit_);
-      if (number != next) break;
-      const destroyed_on_exit<T> gone{unmoved_->value};
-      std::construct_at(at(pop_limit_), std::move(unmoved_->value));
-      unmoved_ = numbered_.after(unmoved_);
-      pop_limit_ = next;
+      moved = positions_.distance(position, pop_limit_);
     }
     return moved;
   }
@@ -588,7 +650,7 @@ class basic_spsc_ring {
   Index pop_shift_{};                            // from a position of the consumer's stretch to its slot
   Index pop_last_{};                             // of the stretch
   std::size_t read_lookahead_ = 0;               // how many bytes ahead lines are asked for; 0 in a small ring
-  numbered* unmoved_ = nullptr;                  // where the next element will be that a peek has not moved yet
+  numbered* unmoved_ = nullptr;                  // the slot after the array's elements
   bool counted_ = Way == publication::by_count;  // all that the array does not have yet will be counted
   bool close_behind_ = false;                    // the producer
   bool peeked_ = false;                          // as claimed_

@@ -63,12 +63,18 @@ void destruction_with_elements_inside() {
   queue.finish(false);
 }
 
-template <publication Way>
+template <publication Way, bool Batches = false>
 void what_is_counted_is_there() {
-  ring<probe, std::uint8_t, Way> queue(2);
+  ring<probe, std::uint8_t, Way> queue(Batches ? 3 : 2);
   together(
       [&] {
-        for (int i = 0; i < 5; ++i) static_cast<void>(queue.try_push(probe(i)));
+        for (int i = 0; i < 5; ++i) {
+          const int values[] = {i, i, i};
+          if (!Batches)
+            static_cast<void>(queue.try_push(probe(i)));
+          else if (queue.size_approx() == 0)
+            static_cast<void>(queue.try_push_n(values, 3));
+        }
       },
       [&] {
         for (int i = 0; i < 3; ++i)
@@ -220,6 +226,10 @@ void add_pairs(std::vector<scenario>& all, const std::string& suffix) {
       two_threads<Way, byte, Order, 2, 1, does<push_two, push_three, push_two>, times<3, consume>>);
   add("batches in and out",
       two_threads<Way, byte, Order, 3, 2, does<push_two, push_three, push_two>, does<pop_two, pop_three, pop_two>>);
+  add("batches in the array and pop",
+      two_threads<Way, byte, Order, 3, 0, does<push_three, push_move, push_three>, times<4, pop_value>>);
+  add("batches in the array and out",
+      two_threads<Way, byte, Order, 3, 1, does<push_three, push_two, push_three>, does<pop_two, pop_three, pop_two>>);
   add("batches in and pop into", two_threads<Way, byte, Order, 1, 0, times<3, push_two>, times<3, pop_into>>);
   add("claims and peeks, capacity 2", claims_and_peeks<Way, Order, 2>);
   add("claims and peeks, capacity 3", claims_and_peeks<Way, Order, 3>);
@@ -249,6 +259,7 @@ std::vector<scenario> of_spsc_ring() {
   add("single elements and slots, real time", single_elements_and_slots<precedence::real_time, 3>);
   add("what is counted is there", what_is_counted_is_there<by_slot>);
   add("what is counted is there, counted", what_is_counted_is_there<by_count>);
+  add("what is counted is there, in batches", what_is_counted_is_there<by_slot, true>);
   add("a batch appears at once", a_batch_appears_at_once<by_slot>);
   add("a batch appears at once, counted", a_batch_appears_at_once<by_count>);
   add("counts of 64 bits", two_threads<by_slot, std::size_t, happens_before, 2, 1, does<push_move, push_two, push_copy>,

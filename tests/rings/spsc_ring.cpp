@@ -278,6 +278,109 @@ TEST_CASE("spsc_ring delivers every element once while its counters overflow", "
   }
 }
 
+/// Single elements, batches of all sizes and slots in place, on both sides, each as it comes.
+void in_all_ways(auto& ring, std::size_t total) {
+  INFO("capacity " << ring.capacity() << ", KEW_SEED=" << run_seed());
+  const std::size_t most = ring.capacity() + ring.capacity() / 2 + 1;
+  std::thread producer([&] {
+    random_source random(run_seed());
+    std::vector<std::uint64_t> batch(most);
+    for (std::uint64_t next = 0; next < total;) {
+      const std::size_t n = std::min<std::size_t>(1 + random.below(most), total - next);
+      std::size_t done = 0;
+      // The first claim comes late, because it changes the way of all elements after it.
+      switch (random.below(next > total / 2 ? 4 : 3)) {
+        case 3: {
+          auto claim = ring.try_claim(n);
+          std::uint64_t value = next;
+          for (auto& slot : claim.first()) slot = value++;
+          for (auto& slot : claim.second()) slot = value++;
+          done = random.below(claim.size() + 1);
+          claim.commit(done);
+          break;
+        }
+        case 1:
+          std::iota(batch.begin(), batch.end(), next);
+          done = ring.try_push_n(batch.begin(), n);
+          break;
+        default:
+          while (done < n && ring.try_push(next + done)) ++done;
+      }
+      next += done;
+      if (done == 0) std::this_thread::yield();
+    }
+  });
+  random_source random(run_seed() + 1);
+  std::vector<std::uint64_t> batch(most);
+  std::size_t wrong = 0;
+  for (std::uint64_t next = 0; next < total;) {
+    const std::uint64_t before = next;
+    const std::size_t n = 1 + random.below(most);
+    const auto see = [&](std::uint64_t value) { wrong += value == next++ ? 0 : 1; };
+    switch (random.below(4)) {
+      case 0: {
+        auto peek = ring.try_peek(n);
+        std::ranges::for_each(peek.first(), see);
+        std::ranges::for_each(peek.second(), see);
+        const std::size_t taken = random.below(peek.size() + 1);
+        next = before + taken;
+        peek.release(taken);
+        break;
+      }
+      case 1: std::for_each_n(batch.begin(), ring.try_pop_n(batch.begin(), n), see); break;
+      default:
+        while (next < before + n)
+          if (const auto popped = ring.try_pop())
+            see(*popped);
+          else
+            break;
+    }
+    if (next == before) std::this_thread::yield();
+  }
+  producer.join();
+  CHECK(wrong == 0);
+  CHECK(ring.size_approx() == 0);
+}
+
+TEST_CASE("single elements and batches and slots in place take turns in an spsc_ring", "[spsc_ring][stress]") {
+  const watchdog guard("all ways");
+  for (const std::size_t capacity : sizes{1, 3, 64, 100, 1000}) {
+    kew::spsc_ring<std::uint64_t> ring(capacity);
+    in_all_ways(ring, scaled(capacity < 64 ? 20'000 : 200'000));
+  }
+  // What a slot said some laps ago, when a batch passed it over, comes round again.
+  for (const std::size_t capacity : sizes{1, 2, 3, 8, 63, 64}) {
+    near_overflow<narrow<std::uint64_t, std::uint8_t>, 1, 64> subject(capacity);
+    in_all_ways(subject.in(), scaled(20'000));
+  }
+  kew::spsc_ring<std::uint64_t, 100> fixed;
+  in_all_ways(fixed, scaled(100'000));
+}
+
+TEST_CASE("a slot that batches have passed over has nothing to say when its position comes round again",
+          "[spsc_ring]") {
+  constexpr std::size_t capacity = 64;  // the smallest batch that lies in the array
+  for (std::size_t batches = 0; batches < 40; ++batches)
+    for (std::size_t singles = 0; singles < capacity; ++singles) {
+      INFO(batches << " batches, then " << singles << " single elements");
+      near_overflow<narrow<int, std::uint8_t>, 1, 64> subject(capacity);
+      auto& ring = subject.in();
+      turn(subject, 2);
+      for (std::size_t i = 0; i < batches; ++i) {
+        const std::vector<int> batch = counting(0, capacity);
+        REQUIRE(ring.try_push_n(batch.begin(), capacity) == capacity);
+        std::vector<int> popped(capacity);
+        REQUIRE(ring.try_pop_n(popped.begin(), capacity) == capacity);
+        REQUIRE(popped == batch);
+      }
+      turn(subject, singles + 1);
+      const status popped = ring.try_pop().status();
+      REQUIRE(popped == status::empty);
+      fill(subject, 0, 1);
+      expect(subject, 0, 1);
+    }
+}
+
 TEST_CASE("spsc_ring hands elements over whole", "[spsc_ring][stress]") {
   for (const std::size_t capacity : sizes{1, 2, 7}) {
     kew::spsc_ring<std::string> ring(capacity);

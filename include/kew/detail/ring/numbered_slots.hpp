@@ -52,6 +52,7 @@ struct alignas(slot_alignment(sizeof(T) + sizeof(Index), max(alignof(T), alignof
 
   union {
     T value;
+    Index batch_end;  // of the batch that the number says begins here: the position after it
   };
   atomic<Index> number;
 };

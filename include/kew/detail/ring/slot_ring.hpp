@@ -32,6 +32,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <iterator>
 #include <memory>
 #include <type_traits>
@@ -533,13 +534,22 @@ class slot_ring {
     return state.load(acquire);
   }
 
+  /// Where a thread comes to a line that it will write: so that the line comes once, and not to be looked at first and
+  /// then for the stores.
+  template <slot_operation Which>
+  [[gnu::always_inline]] static void fetch_for_writing(const slot<Which>& first) noexcept {
+    prefetch_for_writing(reinterpret_cast<std::uintptr_t>(first.group()));
+  }
+
   /// Each one before this position has finished or is marked: seen in the line of this slot or, where it is the first one
   /// there, in the counter's.
   template <slot_operation Which>
   [[gnu::always_inline]] bool is_settled_before(Index position, const slot<Which>& here) noexcept {
-    if constexpr (is_many<Which>)
-      return here.is_first_in_group() ? counter<Which>().finished_before(position)
-                                      : is_settled(here.state_before(), here);
+    if constexpr (is_many<Which>) {
+      if (!here.is_first_in_group()) return is_settled(here.state_before(), here);
+      if constexpr (Which == slot_operation::pop) fetch_for_writing(here);
+      return counter<Which>().finished_before(position);
+    }
     return true;
   }
   /// To be called before an operation finishes: each one before it has finished then, or is marked as overtaken.
@@ -653,40 +663,35 @@ class slot_ring {
     return true;
   }
   /// Pushes into the first slot of a group that is free, so that the pushes that follow it there need not look. False:
-  /// that cannot be, and nothing was done.
+  /// that cannot be, and nothing was done. The push before has to have finished, as it has where producers are not in each
+  /// other's way.
   template <class... A>
   [[gnu::noinline]] bool begin_run(A... arguments) noexcept {
     const Index word = pushed_.position();
     const Index position = bare(word);
     const push_slot here = push_at(position);
-    return may_begin_run(position, here) && !pop_was_overtaken() &&
+    return here.is_first_in_group() && push_has_finished_before(position) && is_group_free(here) &&
            emplace_known<step::to_next_place>(word, position, here, std::forward<A>(arguments)...);
   }
-  /// Whether this push is the first in a group that is free, the push before has finished, as it has where producers are
-  /// not in each other's way. Unless a pop has been overtaken: when one finishes, it speaks for those before.
-  [[gnu::always_inline]] bool may_begin_run(Index position, const push_slot& here) const noexcept {
-    return here.is_first_in_group() && push_has_finished_before(position) &&
-           here.state_of(group_size<T> - 1).load(acquire) == here.ready();  // Edge "slot"
+  /// Whether all of a group is free that this push is the first in.
+  bool is_group_free(const push_slot& first) const noexcept {
+    fetch_for_writing(first);
+    // When a pop finishes, it speaks for those before. Unless one was overtaken, which has not finished then. Without a
+    // loop, so that each look has an instruction of its own that comes by once in a group: by that a processor finds the
+    // next line and fetches it ahead.
+    return is_ready_at(first, group_size<T> - 1) &&
+           (!pop_was_overtaken() || [&first]<std::size_t... Before>(std::index_sequence<Before...>) {
+             return (... && is_ready_at(first, group_size<T> - 2 - Before));
+           }(std::make_index_sequence<group_size<T> - 1>{}));
   }
   bool pop_was_overtaken() const noexcept { return many_pop && pop_was_overtaken_.load(relaxed); }
-  /// Where a pop was: whether it was none in this group, or has finished.
-  static bool are_others_free(const push_slot& here) noexcept {
-    for (std::size_t place = 0; place != group_size<T> - 1; ++place)
-      if (here.state_of(place).load(acquire) != here.ready()) return false;  // Edge "slot"
-    return true;
+  static bool is_ready_at(const push_slot& first, std::size_t place) noexcept {
+    return first.state_of(place).load(acquire) == first.ready();  // Edge "slot"
   }
   template <class... A>
   [[gnu::noinline]] status emplace_later(A... arguments) noexcept(std::is_nothrow_constructible_v<T, A...>) {
     for (;;) {
       Index word = pushed_.position();
-      if constexpr (knows_room && many_pop && std::is_nothrow_constructible_v<T, A...>) {
-        const Index position = bare(word);
-        if (const push_slot here = push_at(position); may_begin_run(position, here) && are_others_free(here)) {
-          if (emplace_known<step::to_next_place>(word, position, here, std::forward<A>(arguments)...))
-            return status::success;
-          continue;
-        }
-      }
       if (!is_ready(push_at(bare(word)))) {
         const finding room = find_room(word);
         if (!room.answer) return room.answer;
