@@ -547,7 +547,7 @@ class slot_ring {
   [[gnu::always_inline]] bool is_settled_before(Index position, const slot<Which>& here) noexcept {
     if constexpr (is_many<Which>) {
       if (!here.is_first_in_group()) return is_settled(here.state_before(), here);
-      if constexpr (Which == slot_operation::pop) fetch_for_writing(here);
+      if constexpr (Which == slot_operation::pop && knows_room) fetch_for_writing(here);
       return counter<Which>().finished_before(position);
     }
     return true;
