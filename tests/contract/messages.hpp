@@ -44,7 +44,7 @@ kew::queue_counts counts_of(kew::message_queue<T>& queue) {
 /// The message that a receive must get, and its attempt.
 template <class T>
 kew::delivery<T> received(kew::message_queue<T>& from, int message, unsigned attempt) {
-  auto got = from.receive();
+  auto got = from.try_receive_for(patience_with_hangs());
   REQUIRE(got.status() == status::success);
   CHECK(read(**got) == message);
   if (from.traits().counts_attempts) CHECK(got->attempt() == attempt);
