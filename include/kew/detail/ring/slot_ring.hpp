@@ -424,6 +424,12 @@ class slot_ring {
     return here.state().load(acquire) == here.ready();
   }
 
+  /// The same, of another slot of the first one's group.
+  template <slot_operation Which>
+  [[gnu::always_inline]] static bool is_ready_at(const slot<Which>& first, std::size_t place) noexcept {
+    return first.state_of(place).load(acquire) == first.ready();  // As above.
+  }
+
   /// Whether the slot at that word's position is free, no flag is set, and each push before has finished or is marked.
   /// All this is in the counter's line, which a push needs anyway.
   [[gnu::always_inline]] bool is_known_free(Index word) const noexcept {
@@ -685,9 +691,6 @@ class slot_ring {
            }(std::make_index_sequence<group_size<T> - 1>{}));
   }
   bool pop_was_overtaken() const noexcept { return many_pop && pop_was_overtaken_.load(relaxed); }
-  static bool is_ready_at(const push_slot& first, std::size_t place) noexcept {
-    return first.state_of(place).load(acquire) == first.ready();  // Edge "slot"
-  }
   template <class... A>
   [[gnu::noinline]] status emplace_later(A... arguments) noexcept(std::is_nothrow_constructible_v<T, A...>) {
     for (;;) {
@@ -701,6 +704,17 @@ class slot_ring {
     }
   }
 
+  /// Moves on past a position that has been found filled, unless another consumer has. One that comes to a group whose
+  /// elements are all there, so that the producers are in a later one, asks for the next line before. That made 1.2 to 1.5
+  /// times the stream. Two lines ahead made half of it: a producer that is a few lines behind, in a ring that is nearly
+  /// full, takes them away again, because its processor reads ahead of it.
+  [[gnu::always_inline]] bool take(const pop_slot& here, Index position, Index next) noexcept {
+    if constexpr (many_pop && knows_room)
+      if (here.is_first_in_group() && is_ready_at(here, group_size<T> - 1))
+        prefetch_for_writing(reinterpret_cast<std::uintptr_t>(here.group() + 1));
+    return popped_.claim(position, next);
+  }
+
   /// The element at a position that has been found filled, if no other consumer has taken that. It is destroyed and its
   /// slot freed on the way out, whichever way that is. Where the kind of step is known, what is before it has been found
   /// settled.
@@ -712,7 +726,7 @@ class slot_ring {
           here_(here),
           position_(position),
           next_(ring.next<Step>(position)),
-          claimed_(ring.popped_.claim(position, next_)) {}
+          claimed_(ring.take(here, position, next_)) {}
     claimed_item(const claimed_item&) = delete;
     claimed_item& operator=(const claimed_item&) = delete;
     [[gnu::always_inline]] ~claimed_item() {
@@ -771,7 +785,7 @@ class slot_ring {
   /// False: another consumer has taken that position. The slot has been found filled.
   [[gnu::always_inline]] bool claim_at(Index position, const pop_slot& here, pop_claim& claim) noexcept {
     const Index next = here.is_last_in_group() ? positions_.next_group(position) : positions_.next_place(position);
-    if (!popped_.claim(position, next)) return false;
+    if (!take(here, position, next)) return false;
     claim.group_ = here.group();
     claim.position_ = position;
     return true;
