@@ -215,7 +215,16 @@ void pop_all(End& out, std::atomic<std::size_t>& left, random_source random, rec
     taken.clear();
     status answer = status::success;
     switch (random.below(8)) {
-      case 0: record.during([&] { return out.try_pop_n(std::back_inserter(taken), 1 + random.below(4)); }); break;
+      case 0:
+        record.during([&] {
+          const std::size_t wanted = 1 + random.below(4);
+          if (random.one_in(2)) return out.try_pop_n(std::back_inserter(taken), wanted);
+          value batch[4];  // which cannot throw
+          const std::size_t done = out.try_pop_n(batch, wanted);
+          taken.insert(taken.end(), batch, batch + done);
+          return done;
+        });
+        break;
       case 1: {
         const bool dawdles = random.one_in(16);
         const auto f = [&](value& element) {

@@ -298,7 +298,7 @@ class watched {
   struct values_of {
     using difference_type = std::ptrdiff_t;
     int* at;
-    values_of& operator*() { return *this; }
+    values_of& operator*() noexcept { return *this; }
     values_of& operator=(probe&& element) noexcept {
       const probe taken(std::move(element));
       *at = taken.value();

@@ -135,6 +135,8 @@ void add_many_producers(std::vector<scenario>& all, const char* name) {
   to.template add<3, 2, times<2, push_two>, does<push_two, push_move>, times<2, pop_two>>("batches of two producers");
   to.template add<2, 1, does<push_two, push_move>, does<emplace, push_two>, times<3, pop_value>>(
       "batches among single pushes");
+  // The first and the last of a batch are there, and the one between them may be not.
+  to.template add<4, 1, push_move, push_move, pop_three>("push, push and a batch out");
   // A producer that has pushed must not be told `empty`, whatever those before it are doing.
   to.template add<2, 0, times<2, push_move>, does<push_move, pop_value, push_move, pop_value>>(
       "push, and push before pop");

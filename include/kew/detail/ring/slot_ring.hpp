@@ -248,31 +248,13 @@ class slot_ring {
       *out = std::move(value);
       ++out;
     };
+    // One by one where not all of it is there: so a consumer that is faster than its producers stays a batch behind them,
+    // instead of taking the line that they are filling. Batches of 64, one producer of single elements, in M/s: 93 instead of
+    // 33. And where handing out may throw: what was claimed before an exception would be lost.
+    if constexpr (cannot_throw)
+      if (const std::size_t run = pop_run(min(n, capacity()), hand_out); run > 0) return run;
     std::size_t count = 0;
-    if constexpr (many_pop && cannot_throw) {
-      Index position = 0;
-      Index next = 0;
-      std::size_t run = 0;
-      do {
-        const finding item = find_item(popped_.position());
-        if (n == 0 || !item.answer) return 0;
-        position = item.position;
-        run = run_of<slot_operation::pop>(position, n);
-        next = positions_.next(position, run);
-      } while (!popped_.claim(position, next));
-      auto from = slots_from<slot_operation::pop>(position);
-      settle_before(position, *from);
-      for (; count < run; ++count, ++from) {
-        const pop_slot here = *from;
-        hand_out(*here.element());
-        std::destroy_at(here.element());
-        hand_over(here);
-      }
-      finish_before<slot_operation::pop>(next);
-    } else {
-      // One claim an element: what was claimed before an exception would be lost.
-      while (count < n && try_consume(hand_out)) ++count;
-    }
+    while (count < n && try_consume(hand_out)) ++count;
     return count;
   }
 
@@ -796,6 +778,30 @@ class slot_ring {
       if (!found.answer) return found.answer;
       if (claim_at(found.position, pop_at(found.position), claim)) return status::success;
     }
+  }
+
+  /// Hands out the `n` elements at the front by one claim: `n`, or 0 if they are not all there.
+  template <class F>
+  std::size_t pop_run(std::size_t n, const F& hand_out) noexcept {
+    [[maybe_unused]] const pop_turn turn(consuming_, one_consumer);
+    Index position = popped_.position();
+    Index next = 0;
+    do {
+      // The last one first: where it is not there, no line that a producer is filling was looked at.
+      if (n == 0 || !is_ready(pop_at(positions_.next(position, n - 1)))) return 0;
+      if (!is_ready(pop_at(position)) || run_of<slot_operation::pop>(position, n) < n) return 0;
+      next = positions_.next(position, n);
+    } while (!popped_.claim(position, next));
+    auto from = slots_from<slot_operation::pop>(position);
+    settle_before(position, *from);
+    for (std::size_t i = 0; i < n; ++i, ++from) {
+      const pop_slot here = *from;
+      hand_out(*here.element());
+      std::destroy_at(here.element());
+      hand_over(here);
+    }
+    finish_before<slot_operation::pop>(next);
+    return n;
   }
 
   /// Constructs `n` elements, or none if one throws.
