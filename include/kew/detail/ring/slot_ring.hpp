@@ -409,7 +409,7 @@ class slot_ring {
   /// The same, of another slot of the first one's group.
   template <slot_operation Which>
   [[gnu::always_inline]] static bool is_ready_at(const slot<Which>& first, std::size_t place) noexcept {
-    return first.state_of(place).load(acquire) == first.ready();  // As above.
+    return first.state_of(place).load(acquire) == first.ready();  // Edge "slot", Edge "item"
   }
 
   /// Whether the slot at that word's position is free, no flag is set, and each push before has finished or is marked.
