@@ -5,6 +5,7 @@
 #include <kew/config.hpp>
 #include <kew/detail/machine/cache_line.hpp>
 #include <kew/detail/machine/sync.hpp>
+#include <kew/detail/machine/tuning.hpp>
 
 namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
 
@@ -65,10 +66,23 @@ class alignas(cache_line) side_counter<cardinality::many, Index> {
   }
   void finish_before(Index position) noexcept { finished_.store(position, release); }  // Edge "finish"
 
+  /// To be told of each group whether all of it was ready when a thread came to it: whether that has been so for long.
+  bool is_far_behind(bool all_ready) noexcept {
+    if constexpr (tuning::lines_before_lookahead == 0) return all_ready;
+    // relaxed: a guess. Threads that come at the same time may miscount.
+    const unsigned before = ready_groups_.load(relaxed);
+    if (all_ready && before == tuning::lines_before_lookahead) return true;
+    const unsigned now = all_ready ? before + 1 : 0;
+    if (now != before) ready_groups_.store(now, relaxed);
+    return false;
+  }
+
  private:
   atomic<Index> word_;
   /// The end of the last operation that has finished. Here, because its writer has this line already.
   atomic<Index> finished_;
+  /// How many in a row, up to as many as count.
+  atomic<unsigned> ready_groups_{0};
 };
 
 }}}  // namespace kew::KEW_NAMESPACE::detail

@@ -686,13 +686,11 @@ class slot_ring {
     }
   }
 
-  /// Moves on past a position that has been found filled, unless another consumer has. One that comes to a group whose
-  /// elements are all there, so that the producers are in a later one, asks for the next line before. That made 1.2 to 1.5
-  /// times the stream. Two lines ahead made half of it: a producer that is a few lines behind, in a ring that is nearly
-  /// full, takes them away again, because its processor reads ahead of it.
+  /// Moves on past a position that has been found filled, unless another consumer has. One that has been well behind the
+  /// producers for long asks for the next line before.
   [[gnu::always_inline]] bool take(const pop_slot& here, Index position, Index next) noexcept {
     if constexpr (many_pop && knows_room)
-      if (here.is_first_in_group() && is_ready_at(here, group_size<T> - 1))
+      if (here.is_first_in_group() && popped_.is_far_behind(is_ready_at(here, group_size<T> - 1)))
         prefetch_for_writing(reinterpret_cast<std::uintptr_t>(here.group() + 1));
     return popped_.claim(position, next);
   }
