@@ -239,8 +239,8 @@ class slot_ring {
     return consume_later(std::forward<F>(f));
   }
 
-  /// A consumer's: up to `n` elements, oldest first; how many came out. If handing one out throws, those before it are
-  /// out, it is lost, and those behind it stay.
+  /// A consumer's: up to `n` elements, oldest first; how many came out. Other consumers may take some between them. If
+  /// handing one out throws, those before it are out, it is lost, and those behind it stay.
   template <class Out>
   std::size_t try_pop_n(Out out, std::size_t n) {
     constexpr bool cannot_throw = noexcept(*out = std::declval<T&&>()) && noexcept(++out);
