@@ -292,6 +292,51 @@ TEST_CASE("a batch wakes as many waiters as it brings something for", "[blocking
   }
 }
 
+using queues_for_batches = std::tuple<kew::blocking_queue<int>, kew::blocking_queue<int, kew::spsc_ring<int>>,
+                                      kew::blocking_queue<int, kew::mpmc_ring<int>, kew::spin_wait>,
+                                      kew::blocking_queue<int, kew::mpmc_ring<int>, kew::yield_wait>,
+                                      kew::blocking_queue<int, kew::spsc_ring<int>, kew::park_wait>>;
+
+TEMPLATE_LIST_TEST_CASE("a batch that fills the queue goes on with each element that comes out", "[blocking_queue]",
+                        queues_for_batches) {
+  const watchdog guard("a batch that waits for room");
+  constexpr int capacity = 64, rest = 5;
+  TestType queue(capacity);
+  for (int i = 0; i < capacity; ++i) REQUIRE(queue.try_push(i) == status::success);
+  std::vector<int> batch;
+  for (int i = 0; i < rest; ++i) batch.push_back(capacity + i);
+  std::size_t pushed = 0;
+  std::thread other([&] { pushed = queue.push_n(batch.begin(), batch.size()); });
+  // No more than one comes out before the next is in, however much room the producer would like.
+  for (int i = 0; i < rest; ++i) {
+    CHECK(queue.pop().value() == i);
+    while (queue.size_approx() < capacity) std::this_thread::yield();
+  }
+  other.join();
+  CHECK(pushed == rest);
+  for (int i = rest; i < capacity + rest; ++i) CHECK(queue.try_pop().value() == i);
+}
+
+TEMPLATE_LIST_TEST_CASE("batches into a full queue stay whole and in order", "[blocking_queue]", queues_for_batches) {
+  const watchdog guard("batches into a full queue");
+  constexpr int batches = 50, each = 100;
+  TestType queue(64);
+  std::atomic<std::size_t> pushed{0};
+  std::thread other([&] {
+    for (int i = 0; i < batches; ++i) {
+      std::vector<int> batch;
+      for (int k = 0; k < each; ++k) batch.push_back(i * each + k);
+      pushed += queue.push_n(batch.begin(), batch.size());
+    }
+    queue.close();
+  });
+  int next = 0;
+  for (; const kew::result<int> element = queue.pop(); ++next) REQUIRE(*element == next);
+  other.join();
+  CHECK(next == batches * each);
+  CHECK(pushed == batches * each);
+}
+
 TEST_CASE("a stop ends the wait of its own call only", "[blocking_queue]") {
   const watchdog guard("a stop among other waiters");
   for (int round = 0; round < 50; ++round) {

@@ -176,7 +176,8 @@ class push_half {
   }
 
   /// Waits until all `n` elements from `first` on are in, or until closed; how many went in, in order. The elements of
-  /// other producers may stand between them. If one throws, those before it may be in the queue.
+  /// other producers may stand between them. If one throws, those before it may be in the queue. Where the queue is full
+  /// it may wait for a few microseconds longer than for the first free slot, while consumers are busy with what is inside.
   template <std::input_iterator It>
   std::size_t push_n(It first, std::size_t n) {
     auto* const queue = to_core();
@@ -188,6 +189,7 @@ class push_half {
         std::advance(first, static_cast<std::iter_difference_t<It>>(batch));
         count += batch;
         if (count == n) break;
+        queue->let_room_grow();
       }
       // What a single-pass iterator has shown once must not be lost, so it goes one by one.
       if (!push_from(*queue, first)) {

@@ -88,6 +88,24 @@ class queue_core {
     return count;
   }
 
+  /// For a batch that a full queue has taken a part of. A producer that goes on with each slot that becomes free writes
+  /// into the lines that the consumers are reading; those have a whole queue to read, so nothing is late if it waits until
+  /// there is room for many. Not where nothing comes out meanwhile.
+  void let_room_grow() const noexcept {
+    if constexpr (std::is_same_v<Wait, adaptive_wait> || std::is_same_v<Wait, spin_wait>) {
+      const std::size_t enough = capacity() / tuning::room_for_batch;
+      if (enough == 0) return;
+      Wait policy;
+      std::size_t room = 0;
+      for (unsigned looks = tuning::looks_for_room; looks > 0; --looks) {
+        if (!poll(policy, static_cast<unsigned>(min(enough, tuning::polls_for_room)))) return;
+        const std::size_t now = capacity() - size_approx();
+        if (now >= enough || now <= room) return;
+        room = now;
+      }
+    }
+  }
+
   /// The answer to a caller: counts one that is no success, where the ring counts those.
   status counted(status answer) noexcept {
     if (!answer) count_refused(1);
