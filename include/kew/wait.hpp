@@ -12,10 +12,9 @@
 // a queue guarantees. With spin_wait and yield_wait no thread ever has to be woken, so a queue with one of
 // them does not even look for sleepers.
 //
-// A push without a time limit that finds the queue full polls up to 16 times between two looks, by the capacity, with
-// adaptive_wait: a producer that comes back for each single slot slows its consumer down. A batch that a full queue has
-// taken a part of polls up to 256 times, with adaptive_wait and spin_wait, until there is room for a sixteenth of the
-// capacity, as long as elements come out.
+// A push without a time limit, and a batch, that find the queue full poll up to 256 times, with adaptive_wait and
+// spin_wait, until there is room for a sixteenth of the capacity, as long as elements come out: a producer that comes back
+// for each single slot slows its consumer down.
 #pragma once
 
 #include <concepts>

@@ -297,24 +297,31 @@ using queues_for_batches = std::tuple<kew::blocking_queue<int>, kew::blocking_qu
                                       kew::blocking_queue<int, kew::mpmc_ring<int>, kew::yield_wait>,
                                       kew::blocking_queue<int, kew::spsc_ring<int>, kew::park_wait>>;
 
-TEMPLATE_LIST_TEST_CASE("a batch that fills the queue goes on with each element that comes out", "[blocking_queue]",
-                        queues_for_batches) {
-  const watchdog guard("a batch that waits for room");
+TEMPLATE_LIST_TEST_CASE("a push and a batch that find the queue full go on with each element that comes out",
+                        "[blocking_queue]", queues_for_batches) {
+  const watchdog guard("a push that waits for room");
   constexpr int capacity = 64, rest = 5;
-  TestType queue(capacity);
-  for (int i = 0; i < capacity; ++i) REQUIRE(queue.try_push(i) == status::success);
-  std::vector<int> batch;
-  for (int i = 0; i < rest; ++i) batch.push_back(capacity + i);
-  std::size_t pushed = 0;
-  std::thread other([&] { pushed = queue.push_n(batch.begin(), batch.size()); });
-  // No more than one comes out before the next is in, however much room the producer would like.
-  for (int i = 0; i < rest; ++i) {
-    CHECK(queue.pop().value() == i);
-    while (queue.size_approx() < capacity) std::this_thread::yield();
+  for (const bool one_by_one : {false, true}) {
+    TestType queue(capacity);
+    for (int i = 0; i < capacity; ++i) REQUIRE(queue.try_push(i) == status::success);
+    std::vector<int> batch;
+    for (int i = 0; i < rest; ++i) batch.push_back(capacity + i);
+    std::size_t pushed = 0;
+    std::thread other([&] {
+      if (one_by_one)
+        for (const int each : batch) pushed += queue.push(each) ? 1 : 0;
+      else
+        pushed = queue.push_n(batch.begin(), batch.size());
+    });
+    // No more than one comes out before the next is in, however much room the producer would like.
+    for (int i = 0; i < rest; ++i) {
+      CHECK(queue.pop().value() == i);
+      while (queue.size_approx() < capacity) std::this_thread::yield();
+    }
+    other.join();
+    CHECK(pushed == rest);
+    for (int i = rest; i < capacity + rest; ++i) CHECK(queue.try_pop().value() == i);
   }
-  other.join();
-  CHECK(pushed == rest);
-  for (int i = rest; i < capacity + rest; ++i) CHECK(queue.try_pop().value() == i);
 }
 
 TEMPLATE_LIST_TEST_CASE("batches into a full queue stay whole and in order", "[blocking_queue]", queues_for_batches) {

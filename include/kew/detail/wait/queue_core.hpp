@@ -77,7 +77,8 @@ class queue_core {
     if (outcome == status::closed) return counted(outcome);
     check_not_inside(this);
     return counted(wait_for(
-        ring_, room_, limit, [&] { return try_push(std::forward<A>(arguments)...); }, polls_before_room<Limit>()));
+        ring_, room_, limit, [&] { return try_push(std::forward<A>(arguments)...); },
+        [this](Wait& policy) noexcept { return let_room_grow<Limit>(policy); }));
   }
 
   template <class It>
@@ -88,22 +89,11 @@ class queue_core {
     return count;
   }
 
-  /// For a batch that a full queue has taken a part of. A producer that goes on with each slot that becomes free writes
-  /// into the lines that the consumers are reading; those have a whole queue to read, so nothing is late if it waits until
-  /// there is room for many. Not where nothing comes out meanwhile.
+  /// For a batch that a full queue has taken a part of.
   void let_room_grow() const noexcept {
-    if constexpr (std::is_same_v<Wait, adaptive_wait> || std::is_same_v<Wait, spin_wait>) {
-      const std::size_t enough = capacity() / tuning::room_for_batch;
-      if (enough == 0) return;
-      Wait policy;
-      std::size_t room = 0;
-      for (unsigned looks = tuning::looks_for_room; looks > 0; --looks) {
-        if (!poll(policy, static_cast<unsigned>(min(enough, tuning::polls_for_room)))) return;
-        const std::size_t now = capacity() - size_approx();
-        if (now >= enough || now <= room) return;
-        room = now;
-      }
-    }
+    if (capacity() < 2 * tuning::room_to_go_on) return;
+    Wait policy;
+    static_cast<void>(let_room_grow<no_limit>(policy));
   }
 
   /// The answer to a caller: counts one that is no success, where the ring counts those.
@@ -263,11 +253,13 @@ class queue_core {
     return outcome || status_of(outcome) == status::closed;
   }
 
-  /// Looks again and again, and sleeps at `place` in between as the policy says. Out of line, so that a call that
-  /// succeeds at once saves no registers for it.
-  template <class Limit, class Look>
-  [[gnu::noinline]] static auto wait_for(closable& ring, wait_point& place, Limit limit, Look look, unsigned polls = 1)
-      -> decltype(look()) {
+  static bool poll_once(Wait& policy) noexcept { return policy.poll_again(); }
+
+  /// Looks again and again, and sleeps at `place` in between as the policy says, by way of `poll`. Out of line, so that a
+  /// call that succeeds at once saves no registers for it.
+  template <class Limit, class Look, class Poll = decltype(&poll_once)>
+  [[gnu::noinline]] static auto wait_for(closable& ring, wait_point& place, Limit limit, Look look,
+                                         Poll poll = &poll_once) -> decltype(look()) {
     typename Limit::watch watch(limit, place);
     Wait policy;
     backoff held_up;
@@ -286,29 +278,34 @@ class queue_core {
         held_up.pause();
       } else if (waiting.prepared()) {
         waiting.sleep(watch.deadline());
-      } else if (!poll(policy, polls) && !yields.another(waiting) && !waiting.prepare()) {
+      } else if (!poll(policy) && !yields.another(waiting) && !waiting.prepare()) {
         yield();
       }
     }
   }
 
-  static bool poll(Wait& policy, unsigned times) noexcept {
-    while (policy.poll_again())
-      if (--times == 0) return true;
-    return false;
-  }
-
-  /// How often a push polls before it looks for room again. Each look takes the line of the position from the consumer,
-  /// so a producer that goes on as soon as one slot is free is back after a few; and an element that waits behind a full
-  /// queue is not late for it.
+  /// Polls until there should be room for many, by how much comes out meanwhile; false: the policy says to sleep. Each look
+  /// for room takes a line from the consumers, and a producer that goes on as soon as one slot is free is back after a few
+  /// and writes into the lines that they read; while an element that waits behind a full queue is not late for it.
   template <class Limit>
-  unsigned polls_before_room() const noexcept {
-    if constexpr (std::is_same_v<Wait, adaptive_wait> && std::is_same_v<Limit, no_limit>) {
-      const std::size_t polls = min(ring_.capacity() / tuning::elements_per_poll, tuning::most_polls_before_room);
-      return static_cast<unsigned>(max<std::size_t>(polls, 1));
+  bool let_room_grow(Wait& policy) const noexcept {
+    if constexpr (std::is_same_v<Limit, no_limit> &&
+                  (std::is_same_v<Wait, adaptive_wait> || std::is_same_v<Wait, spin_wait>)) {
+      const std::size_t enough = capacity() / tuning::room_to_go_on;
+      const std::size_t polls = max<std::size_t>(min(enough, tuning::polls_for_room), 1);
+      if (!poll(policy, polls)) return false;
+      if (enough <= 1) return true;
+      const std::size_t room = capacity() - size_approx();
+      if (room == 0 || room >= enough) return true;
+      return poll(policy, min(polls * (enough - room) / room, tuning::most_polls_for_room - polls));
     } else {
-      return 1;
+      return policy.poll_again();
     }
+  }
+  static bool poll(Wait& policy, std::size_t times) noexcept {
+    for (; times > 0; --times)
+      if (!policy.poll_again()) return false;
+    return true;
   }
 
   // A push that waits for room while its own thread is inside try_consume of the same queue waits for ever.
