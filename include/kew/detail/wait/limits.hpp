@@ -18,8 +18,10 @@
 namespace kew { inline namespace KEW_NAMESPACE { namespace detail {
 
 /// A limit makes its watch when a call has to wait, for the place where its thread may sleep. `over()` is asked between
-/// looks, `verdict(found)` what the call answers then; `found` is what the last look found: full, empty or busy.
+/// looks, `verdict(found)` what the call answers then; `found` is what the last look found: full, empty or busy. `timed`: it
+/// may be over without a word from another thread.
 struct no_limit {
+  static constexpr bool timed = false;
   class watch {
    public:
     watch(const no_limit&, wait_point&) noexcept {}
@@ -42,6 +44,7 @@ inline time_point after(seconds duration) noexcept {
 
 template <class Clock, class Duration>
 struct time_limit {
+  static constexpr bool timed = true;
   std::chrono::time_point<Clock, Duration> end;
 
   class watch {
@@ -67,6 +70,7 @@ time_limit(std::chrono::time_point<Clock, Duration>) -> time_limit<Clock, Durati
 /// `Time` is one of the limits above.
 template <class Time>
 struct stop_limit {
+  static constexpr bool timed = Time::timed;
   const std::stop_token& token;
   Time time{};
 

@@ -289,8 +289,7 @@ class queue_core {
   /// and writes into the lines that they read; while an element that waits behind a full queue is not late for it.
   template <class Limit>
   bool let_room_grow(Wait& policy) const noexcept {
-    if constexpr (std::is_same_v<Limit, no_limit> &&
-                  (std::is_same_v<Wait, adaptive_wait> || std::is_same_v<Wait, spin_wait>)) {
+    if constexpr (!Limit::timed && (std::is_same_v<Wait, adaptive_wait> || std::is_same_v<Wait, spin_wait>)) {
       const std::size_t enough = capacity() / tuning::room_to_go_on;
       const std::size_t polls = max<std::size_t>(min(enough, tuning::polls_for_room), 1);
       if (!poll(policy, polls)) return false;
