@@ -44,6 +44,7 @@
 #include <kew/detail/machine/sync.hpp>
 #include <kew/detail/machine/tuning.hpp>
 #include <kew/detail/ring/numbered_slots.hpp>
+#include <kew/detail/ring/passed_on.hpp>
 #include <kew/detail/ring/positions.hpp>
 #include <kew/detail/ring/slots.hpp>
 #include <kew/detail/ring/solo.hpp>
@@ -125,21 +126,18 @@ class basic_spsc_ring {
     const solo::turn turn(producing_, one_producer);
     require(!claimed_, "kew::spsc_ring: a push while a claim is open; commit or drop the claim first");
     const Index position = pushed_.load(relaxed);
-    if constexpr (Way == publication::by_slot)
-      if (numbered* const slots = push_slots_; slots != nullptr) [[likely]] {
-        numbered* const slot = slots + static_cast<Index>(position + push_shift_);
-        if (!find_room(position, slot, tuning::lookahead_by_slot)) return status::full;
+    if constexpr (Way == publication::by_slot) {
+      if (position != push_run_end_) [[likely]] {
+        numbered* const slot = push_slots_ + static_cast<Index>(position + push_shift_);
+        fetch_ahead(slot, tuning::lookahead_by_slot);
         std::construct_at(std::addressof(slot->value), std::forward<A>(arguments)...);
-        const Index next = position != push_last_ ? static_cast<Index>(position + 1) : end_push_stretch(slot);
-        slot->number.store(next, release);  // Edge "element": hands the slot, filled, to the consumer.
-        count(next);
+        hand_over(slot, static_cast<Index>(position + 1));
         return status::success;
       }
-    T* const slot = at(position);
-    if (!find_room(position, slot, tuning::lookahead_by_count)) return status::full;
-    std::construct_at(slot, std::forward<A>(arguments)...);
-    publish(positions_.next(position));
-    return status::success;
+      return emplace_later<passed_on<T, A>...>(position, std::forward<A>(arguments)...);
+    } else {
+      return emplace_in_array(position, std::forward<A>(arguments)...);
+    }
   }
 
   /// The producer's: as many of the `n` elements from `first` on as there is room for, in order, published together;
@@ -396,6 +394,7 @@ class basic_spsc_ring {
 
   void publish(Index position) noexcept {
     pushed_.store(position, release);  // Edge "element": hands the slots up to here, filled, to the consumer.
+    push_run_end_ = position;
   }
   /// After the number in the slot, which is what publishes.
   void count(Index position) noexcept {
@@ -405,19 +404,57 @@ class basic_spsc_ring {
     popped_.store(position, release);  // Edge "slot": hands the slots up to here, empty, to the producer.
   }
 
+  /// What is not one of a run. Out of line, so that what is saves no registers for it.
+  template <class... A>
+  [[gnu::noinline]] status emplace_later(Index position,
+                                         A... arguments) noexcept(std::is_nothrow_constructible_v<T, A...>) {
+    if (push_slots_ == nullptr) return emplace_in_array(position, std::forward<A>(arguments)...);
+    numbered* const slot = push_slots_ + static_cast<Index>(position + push_shift_);
+    if (!find_room(position, slot, tuning::lookahead_by_slot)) return status::full;
+    std::construct_at(std::addressof(slot->value), std::forward<A>(arguments)...);
+    const Index next = position != push_last_ ? static_cast<Index>(position + 1) : end_push_stretch(slot);
+    hand_over(slot, next);
+    begin_push_run(next);
+    return status::success;
+  }
+  template <class... A>
+  status emplace_in_array(Index position, A&&... arguments) {
+    T* const slot = at(position);
+    if (!find_room(position, slot, tuning::lookahead_by_count)) return status::full;
+    std::construct_at(slot, std::forward<A>(arguments)...);
+    publish(positions_.next(position));
+    return status::success;
+  }
+  void hand_over(numbered* slot, Index next) noexcept {
+    slot->number.store(next, release);  // Edge "element": hands the slot, filled, to the consumer.
+    count(next);
+  }
+  /// A run is what of a stretch is known to be free, as far as lines may be asked for ahead: one comparison says that a push
+  /// is in it.
+  void begin_push_run(Index position) noexcept {
+    constexpr Index ahead = tuning::lookahead_by_slot / sizeof(numbered);
+    const auto known = static_cast<Index>(push_limit_ - position);
+    const Index free = known > ahead ? static_cast<Index>(known - ahead) : Index{0};
+    push_run_end_ = static_cast<Index>(position + min(free, static_cast<Index>(push_last_ - position)));
+  }
+
   /// Whether the slot at `position` is free.
   template <class Slot>
   bool find_room(Index position, Slot* slot, std::size_t lookahead) noexcept {
     const auto known = static_cast<Index>(push_limit_ - position);
-    // Stores wait in line for their cache lines. Those of a stream would wait for one after the other; so the lines are
-    // asked for in time, but not before the consumer has done with them.
     if (known > lookahead / sizeof(Slot)) [[likely]] {
-      constexpr std::size_t width = std::is_same_v<Slot, numbered> ? sizeof(Slot) : 1;
-      for (std::size_t line = 0; line < width; line += cache_line)
-        prefetch_for_writing(reinterpret_cast<std::uintptr_t>(slot) + lookahead + line);
+      fetch_ahead(slot, lookahead);
       return true;
     }
     return known > 0 || refresh_push_limit() != position;
+  }
+  /// Stores wait in line for their cache lines. Those of a stream would wait for one after the other; so the lines are asked
+  /// for in time, but not before the consumer has done with them.
+  template <class Slot>
+  static void fetch_ahead(Slot* slot, std::size_t lookahead) noexcept {
+    constexpr std::size_t width = std::is_same_v<Slot, numbered> ? sizeof(Slot) : 1;
+    for (std::size_t line = 0; line < width; line += cache_line)
+      prefetch_for_writing(reinterpret_cast<std::uintptr_t>(slot) + lookahead + line);
   }
   /// How many slots are free; the consumer is asked only where `wanted` are not known to be.
   std::size_t room(Index position, std::size_t wanted) noexcept {
@@ -454,6 +491,7 @@ class basic_spsc_ring {
   void begin_push_stretch(numbered* slot, Index position) noexcept {
     push_shift_ = shift(slot, position);
     push_last_ = last_of_stretch(slot, position, capacity());
+    push_run_end_ = position;
   }
   /// The position after the last of the stretch, which is in `slot`.
   [[gnu::noinline]] Index end_push_stretch(numbered* slot) noexcept {
@@ -641,6 +679,7 @@ class basic_spsc_ring {
   numbered* push_slots_ = numbered_.data();  // the next element goes into one of these; null: into the array
   Index push_shift_{};                       // from a position of the producer's stretch to its slot
   Index push_last_{};                        // of the stretch
+  Index push_run_end_{};  // before it a push fills the next slot of the stretch, and looks at nothing
   bool claimed_ =
       false;  // a claim is open; kept also where nothing is checked, as another unit of the program may check
   [[no_unique_address]] solo producing_{};

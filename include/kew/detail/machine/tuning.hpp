@@ -167,7 +167,12 @@ inline constexpr std::size_t largest_by_slot = 184;
 /// elements at capacity 1024: 85 to 94 M/s instead of 15). Plain ones: 512 was as fast, but in some runs a tenth of that,
 /// because a consumer close behind takes the lines away again; and all lines of an element of 256 or 512 bytes instead of
 /// its first made no difference.
+#if defined(KEW_MODEL)
+// So little that a ring of two has runs of pushes.
+inline constexpr std::size_t lookahead_by_slot = 0;
+#else
 inline constexpr std::size_t lookahead_by_slot = 512;
+#endif
 inline constexpr std::size_t lookahead_by_count = 256;
 /// How far ahead, in bytes, its consumer asks for the lines of numbered slots, where the producer is that far ahead; it
 /// finds that out anew after each stretch of so many bytes. Against 512 bytes ahead of every pop but those just after an

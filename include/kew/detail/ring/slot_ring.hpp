@@ -42,6 +42,7 @@
 #include <kew/detail/machine/cache_line.hpp>
 #include <kew/detail/machine/min_max.hpp>
 #include <kew/detail/machine/sync.hpp>
+#include <kew/detail/ring/passed_on.hpp>
 #include <kew/detail/ring/positions.hpp>
 #include <kew/detail/ring/side_counter.hpp>
 #include <kew/detail/ring/side_watch.hpp>
@@ -137,7 +138,7 @@ class slot_ring {
           return status::success;
         }
       }
-      if (begin_run<passed_on<A>...>(std::forward<A>(arguments)...)) [[likely]]
+      if (begin_run<passed_on<T, A>...>(std::forward<A>(arguments)...)) [[likely]]
         return status::success;
     } else {
       const push_slot here = push_at(bare(word));
@@ -149,7 +150,7 @@ class slot_ring {
         }
       }
     }
-    return emplace_later<passed_on<A>...>(std::forward<A>(arguments)...);
+    return emplace_later<passed_on<T, A>...>(std::forward<A>(arguments)...);
   }
 
   /// A producer's: as many of the `n` elements from `first` on as there are free slots for, in order and next to each
@@ -384,13 +385,6 @@ class slot_ring {
     if constexpr (Step == step::to_next_group) return positions_.next_group(position);
     return positions_.next(position);
   }
-
-  /// An element that fits into a register is copied for what is out of line: a reference would keep the caller's in
-  /// memory, also where the call succeeds at once.
-  template <class A>
-  using passed_on = std::conditional_t<std::is_same_v<std::remove_cvref_t<A>, T> && std::is_trivially_copyable_v<T> &&
-                                           std::is_trivially_copy_constructible_v<T> && sizeof(T) <= sizeof(void*),
-                                       T, A&&>;
 
   // ---- Looking for a slot ----------------------------------------------------------------------------------------
 
