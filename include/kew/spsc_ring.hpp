@@ -394,7 +394,7 @@ class basic_spsc_ring {
 
   void publish(Index position) noexcept {
     pushed_.store(position, release);  // Edge "element": hands the slots up to here, filled, to the consumer.
-    push_run_end_ = position;
+    if constexpr (Way == publication::by_slot) push_run_end_ = position;
   }
   /// After the number in the slot, which is what publishes.
   void count(Index position) noexcept {
@@ -522,8 +522,10 @@ class basic_spsc_ring {
   /// For good. There is room at `position`, so that the consumer does not need its slot any more.
   void publish_by_count_from(Index position) noexcept {
     if constexpr (Way == publication::by_slot)
-      if (numbered* const slots = std::exchange(push_slots_, nullptr); slots != nullptr)
+      if (numbered* const slots = std::exchange(push_slots_, nullptr); slots != nullptr) {
+        push_run_end_ = position;
         announce_batch(slots + static_cast<Index>(position + push_shift_), position, position);
+      }
   }
   void announce_batch(numbered* slot, Index position, Index end) noexcept {
     std::construct_at(std::addressof(slot->batch_end), end);

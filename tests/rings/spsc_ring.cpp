@@ -147,18 +147,22 @@ TEST_CASE("a commit publishes the first k, in order, and the other slots stay fr
 }
 
 TEST_CASE("a claim dropped without commit publishes nothing", "[spsc_ring]") {
-  whole<kew::spsc_ring<int>> subject(5);
-  for (std::size_t round = 0; round < 12; ++round) {
-    {
-      auto claim = subject.in().try_claim(3);
-      write(claim, -100);
+  for (const std::size_t capacity : sizes{5, 100})
+    for (const std::size_t pushed_before : sizes{0, 2}) {
+      whole<kew::spsc_ring<int>> subject(capacity);
+      turn(subject, pushed_before);
+      for (std::size_t round = 0; round < 12; ++round) {
+        {
+          auto claim = subject.in().try_claim(3);
+          write(claim, -100);
+        }
+        CHECK(subject.in().size_approx() == 0);
+        const status popped = subject.out().try_pop().status();
+        CHECK(popped == status::empty);
+        turn(subject, 1);
+      }
+      expect_and_reuse(subject, 0, 0);
     }
-    CHECK(subject.in().size_approx() == 0);
-    const status popped = subject.out().try_pop().status();
-    CHECK(popped == status::empty);
-    turn(subject, 1);
-  }
-  expect_and_reuse(subject, 0, 0);
 }
 
 TEST_CASE("a release takes the first k away, and a peek dropped without release leaves them all", "[spsc_ring]") {
