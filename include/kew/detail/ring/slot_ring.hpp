@@ -42,6 +42,7 @@
 #include <kew/detail/machine/cache_line.hpp>
 #include <kew/detail/machine/min_max.hpp>
 #include <kew/detail/machine/sync.hpp>
+#include <kew/detail/machine/tuning.hpp>
 #include <kew/detail/ring/passed_on.hpp>
 #include <kew/detail/ring/positions.hpp>
 #include <kew/detail/ring/side_counter.hpp>
@@ -201,21 +202,10 @@ class slot_ring {
 
   /// A consumer's: the oldest element; or empty, busy, or after seal() closed. If moving it out throws, that element is
   /// lost and the next one is at the front.
-  result<T> try_pop() noexcept(std::is_nothrow_move_constructible_v<T>) {
-    [[maybe_unused]] const pop_turn turn(consuming_, one_consumer);
-    const Index position = popped_.position();
-    const pop_slot here = pop_at(position);
-    if (is_settled_before<slot_operation::pop>(position, here)) [[likely]] {
-      const slot_state seen = here.state().load(acquire);  // Edge "item"
-      if (seen == here.ready()) [[likely]] {
-        if (here.is_last_in_group()) [[unlikely]]
-          return pop_as<step::to_next_group>(position, here);
-        return pop_as<step::to_next_place>(position, here);
-      }
-      if (const status answer = nothing_at(position, here, seen); answer != status::success) return answer;
-    }
-    return pop_later();
-  }
+  result<T> try_pop() noexcept(std::is_nothrow_move_constructible_v<T>) { return pop_by<retry_at_once>(); }
+  /// The same for a caller that may wait: where another consumer was faster, it lets that one go on for a moment, instead of
+  /// taking the lines from it that it works in. That may take a microsecond, each time.
+  result<T> pop_yielding() noexcept(std::is_nothrow_move_constructible_v<T>) { return pop_by<retry_later>(); }
   /// The same, by assignment to `out`.
   status try_pop(T& out) noexcept(std::is_nothrow_move_assignable_v<T>) {
     return try_consume([&out](T& value) noexcept(std::is_nothrow_move_assignable_v<T>) { out = std::move(value); });
@@ -721,14 +711,42 @@ class slot_ring {
     Index next_;
     bool claimed_;
   };
-  template <step Step>
+  /// What a pop does that comes to a position at the same time as another, before it looks for its own.
+  struct retry_at_once {
+    static void pause() noexcept {}
+  };
+  struct retry_later {
+    static void pause() noexcept {
+      for (unsigned i = 0; i < tuning::pauses_after_a_race; ++i) cpu_relax();
+    }
+  };
+
+  template <class Retry>
+  result<T> pop_by() noexcept(std::is_nothrow_move_constructible_v<T>) {
+    [[maybe_unused]] const pop_turn turn(consuming_, one_consumer);
+    const Index position = popped_.position();
+    const pop_slot here = pop_at(position);
+    if (is_settled_before<slot_operation::pop>(position, here)) [[likely]] {
+      const slot_state seen = here.state().load(acquire);  // Edge "item"
+      if (seen == here.ready()) [[likely]] {
+        if (here.is_last_in_group()) [[unlikely]]
+          return pop_as<Retry, step::to_next_group>(position, here);
+        return pop_as<Retry, step::to_next_place>(position, here);
+      }
+      if (const status answer = nothing_at(position, here, seen); answer != status::success) return answer;
+    }
+    return pop_later<Retry>();
+  }
+  template <class Retry, step Step>
   [[gnu::always_inline]] result<T> pop_as(Index position, const pop_slot& here) {
     if (const claimed_item<Step> item(*this, position, here); item) [[likely]]
       return result<T>(std::in_place, std::move(*here.element()));
-    return pop_later();
+    return pop_later<Retry>();
   }
+  template <class Retry>
   [[gnu::noinline]] result<T> pop_later() noexcept(std::is_nothrow_move_constructible_v<T>) {
     for (;;) {
+      Retry::pause();
       const finding found = find_item(popped_.position());
       if (!found.answer) return found.answer;
       const pop_slot here = pop_at(found.position);

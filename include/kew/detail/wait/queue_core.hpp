@@ -127,9 +127,9 @@ class queue_core {
 
   template <class Limit>
   result<T> pop(Limit limit) {
-    result<T> outcome = try_pop();
+    result<T> outcome = pop_yielding();
     if (!ends_wait(outcome)) [[unlikely]]
-      replace(outcome, wait_for(ring_, items_, limit, [this] { return try_pop(); }));
+      replace(outcome, wait_for(ring_, items_, limit, [this] { return pop_yielding(); }));
     return outcome;
   }
   // Each register that a call saves is a store more. A consumer's stores wait behind the one to its position, whose line
@@ -204,6 +204,18 @@ class queue_core {
       if (count > 0) notify(room, count);
     }
   };
+
+  /// try_pop of a call that may wait: where the ring has such a pop, it lets a consumer that was faster go on for a moment.
+  result<T> pop_yielding() {
+    if constexpr (requires { ring_.pop_yielding(); }) {
+      freed_slots freed{room_, 1};
+      result<T> outcome = ring_.pop_yielding();
+      if (!outcome) freed.count = 0;
+      return outcome;
+    } else {
+      return try_pop();
+    }
+  }
 
   /// Destroys what is claimed, and wakes a producer for its slot.
   struct ended_on_exit {
