@@ -15,6 +15,7 @@
 // A push without a time limit, and a batch, that find the queue full poll up to 256 times, with adaptive_wait and
 // spin_wait, until there is room for a sixteenth of the capacity, as long as elements come out: a producer that comes back
 // for each single slot slows its consumer down.
+// A pop that loses an element of an mpmc_ring or spmc_ring to another consumer pauses 32 times before it looks for the next.
 #pragma once
 
 #include <concepts>
