@@ -206,15 +206,14 @@ class queue_core {
   };
 
   /// try_pop of a call that may wait: where the ring has such a pop, it lets a consumer that was faster go on for a moment.
-  result<T> pop_yielding() {
-    if constexpr (requires { ring_.pop_yielding(); }) {
-      freed_slots freed{room_, 1};
-      result<T> outcome = ring_.pop_yielding();
-      if (!outcome) freed.count = 0;
-      return outcome;
-    } else {
-      return try_pop();
-    }
+  result<T> pop_yielding() { return try_pop(); }
+  result<T> pop_yielding()
+    requires requires(closable& ring) { ring.pop_yielding(); }
+  {
+    freed_slots freed{room_, 1};
+    result<T> outcome = ring_.pop_yielding();
+    if (!outcome) freed.count = 0;
+    return outcome;
   }
 
   /// Destroys what is claimed, and wakes a producer for its slot.
