@@ -205,7 +205,11 @@ class slot_ring {
   result<T> try_pop() noexcept(std::is_nothrow_move_constructible_v<T>) { return pop_by<retry_at_once>(); }
   /// The same for a caller that may wait: where another consumer was faster, it lets that one go on for a moment, instead of
   /// taking the lines from it that it works in. That may take a microsecond, each time.
-  result<T> pop_yielding() noexcept(std::is_nothrow_move_constructible_v<T>) { return pop_by<retry_later>(); }
+  result<T> pop_yielding() noexcept(std::is_nothrow_move_constructible_v<T>)
+    requires many_pop
+  {
+    return pop_by<retry_later>();
+  }
   /// The same, by assignment to `out`.
   status try_pop(T& out) noexcept(std::is_nothrow_move_assignable_v<T>) {
     return try_consume([&out](T& value) noexcept(std::is_nothrow_move_assignable_v<T>) { out = std::move(value); });
@@ -711,6 +715,7 @@ class slot_ring {
     Index next_;
     bool claimed_;
   };
+
   /// What a pop does that comes to a position at the same time as another, before it looks for its own.
   struct retry_at_once {
     static void pause() noexcept {}

@@ -264,13 +264,15 @@ class queue_core {
     return outcome || status_of(outcome) == status::closed;
   }
 
-  static bool poll_once(Wait& policy) noexcept { return policy.poll_again(); }
+  struct poll_once {
+    bool operator()(Wait& policy) const noexcept { return policy.poll_again(); }
+  };
 
   /// Looks again and again, and sleeps at `place` in between as the policy says, by way of `poll`. Out of line, so that a
   /// call that succeeds at once saves no registers for it.
-  template <class Limit, class Look, class Poll = decltype(&poll_once)>
-  [[gnu::noinline]] static auto wait_for(closable& ring, wait_point& place, Limit limit, Look look,
-                                         Poll poll = &poll_once) -> decltype(look()) {
+  template <class Limit, class Look, class Poll = poll_once>
+  [[gnu::noinline]] static auto wait_for(closable& ring, wait_point& place, Limit limit, Look look, Poll poll = {})
+      -> decltype(look()) {
     typename Limit::watch watch(limit, place);
     Wait policy;
     backoff held_up;
